@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one family of errors that reaches a user: what failed, at which stage, on which object, and what to do next."""
+
+from __future__ import annotations
+
+
+class CheError(Exception):
+    """A failure that a user can act on.
+
+    Rooms raise subclasses of it; use cases add the stage; ``_module`` turns it into ``fail_json``.
+
+    Args:
+        what: What failed, as a sentence without its full stop. Never holds a secret.
+        on: The object it failed on, for example ``Secret eclipse-che/che-tls``.
+        next_step: What the reader can do about it, as one or more full sentences.
+        stage: The stage of the run, for example ``dump``; filled in by the use case.
+    """
+
+    def __init__(self, what: str, on: str = "", next_step: str = "", stage: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.on = on
+        self.next_step = next_step
+        self.stage = stage
+
+    def __str__(self) -> str:
+        prefix = f"{self.stage}: " if self.stage else ""
+        subject = f" ({self.on})" if self.on else ""
+        advice = f" {self.next_step}" if self.next_step else ""
+        return f"{prefix}{self.what}{subject}.{advice}"
+
+
+class UsageError(CheError):
+    """The options contradict each other, or one of them can't be understood."""
