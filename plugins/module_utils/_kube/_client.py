@@ -1,0 +1,275 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Kubernetes API server, spoken to in raw JSON over kubernetes.core's authenticated client.
+
+Objects stay plain dictionaries: for thousands of them, building the dynamic client's wrapper objects costs more than the requests.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._kube._errors import (
+    ClusterError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Unreachable,
+)
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import Kind, kind_of
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+
+try:
+    from kubernetes.dynamic.exceptions import DynamicApiError
+    from urllib3.exceptions import HTTPError
+
+    KUBERNETES_IMPORT_ERROR: str | None = None
+except ImportError:
+    KUBERNETES_IMPORT_ERROR = traceback.format_exc()
+
+    class DynamicApiError(Exception):  # type: ignore[no-redef]
+        """Stands in where the kubernetes library is missing; modules refuse to start then."""
+
+    class HTTPError(Exception):  # type: ignore[no-redef]
+        """Stands in where the kubernetes library is missing; modules refuse to start then."""
+
+
+Object = dict[str, Any]
+
+PAGE = 500
+REQUEST_SECONDS = 60
+RETRY_SECONDS = 45
+# A throttled request was not carried out, so that any verb may be repeated; the others only when they merely read.
+_THROTTLED = 429
+_PASSING = (500, 502, 503, 504)
+
+
+class Cluster:
+    """One cluster, as seen with one set of credentials.
+
+    Args:
+        dynamic_client: What ``kubernetes.core``'s ``get_api_client`` returns in ``.client``.
+    """
+
+    def __init__(self, dynamic_client: Any) -> None:
+        self._client = dynamic_client
+
+    @property
+    def api_client(self) -> Any:
+        """The generated client below, for the few calls that are not JSON over HTTP (exec)."""
+        return self._client.client
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows this kind in this version."""
+        root = f"/apis/{kind.api_version}" if "/" in kind.api_version else f"/api/{kind.api_version}"
+        try:
+            resources = self.request("get", root).get("resources", [])
+        except NotFound:
+            return False
+        return any(resource.get("name") == kind.plural for resource in resources)
+
+    def serves_group(self, group: str) -> bool:
+        """Whether any version of an API group is served, for example ``route.openshift.io``."""
+        try:
+            self.request("get", f"/apis/{group}")
+        except NotFound:
+            return False
+        return True
+
+    def get(self, kind: Kind, name: str, namespace: str = "") -> Object:
+        """One object.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        return self.request("get", kind.path(namespace, name), on=kind.named(name, namespace))
+
+    def find(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        """One object, or None when there is none of that name."""
+        try:
+            return self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> Iterator[Object]:
+        """All objects of a kind, page by page, each with its apiVersion and kind.
+
+        Args:
+            kind: What to list.
+            namespace: Where; all namespaces when empty.
+            labels: A label selector.
+            fields: A field selector.
+        """
+        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        while True:
+            page = self.request(
+                "get", kind.path(namespace), query, on=f"{kind.plural} of {namespace or 'all namespaces'}"
+            )
+            for item in page.get("items") or []:
+                # Lists of built-in kinds leave these two out of their items.
+                item["apiVersion"], item["kind"] = kind.api_version, kind.kind
+                yield item
+            query["continue"] = (page.get("metadata") or {}).get("continue", "")
+            if not query["continue"]:
+                return
+
+    def create(self, obj: Object, dry_run: bool = False) -> Object:
+        """Create an object.
+
+        Raises:
+            Conflict: It exists already.
+            Rejected: Validation or admission refused it.
+        """
+        kind, metadata = kind_of(obj), obj["metadata"]
+        namespace = str(metadata.get("namespace", ""))
+        on = kind.named(str(metadata.get("name", "")), namespace)
+        return self.request("post", kind.path(namespace), _dry(dry_run), obj, on=on)
+
+    def replace(self, obj: Object, dry_run: bool = False) -> Object:
+        """Replace an object whole; its ``resourceVersion`` makes a change by somebody else a conflict.
+
+        Raises:
+            Conflict: It was changed since that version.
+            Rejected: Validation or admission refused it.
+        """
+        kind, metadata = kind_of(obj), obj["metadata"]
+        namespace, name = str(metadata.get("namespace", "")), str(metadata["name"])
+        on = kind.named(name, namespace)
+        return self.request("put", kind.path(namespace, name), _dry(dry_run), obj, on=on)
+
+    def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch."""
+        on = kind.named(name, namespace)
+        return self.request(
+            "patch", kind.path(namespace, name), body=patch, on=on, content_type="application/merge-patch+json"
+        )
+
+    def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
+        """Delete an object with all that it owns; False when it was not there."""
+        try:
+            self.request(
+                "delete",
+                kind.path(namespace, name),
+                {"propagationPolicy": "Background"},
+                on=kind.named(name, namespace),
+            )
+        except NotFound:
+            return False
+        return True
+
+    def log(self, pod: str, namespace: str, container: str) -> str:
+        """The whole log of one container."""
+        path = f"{POD_PATH.format(namespace=namespace, pod=pod)}/log"
+        return self._answer("get", path, {"container": container}, None, f"Pod {namespace}/{pod}", None).decode(
+            "utf-8", "replace"
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        on: str = "",
+        content_type: str | None = None,
+    ) -> Object:
+        """One request, repeated for a bounded time where that is safe.
+
+        Args:
+            method: HTTP verb in lower case.
+            path: URL path below the API server.
+            query: Query parameters; empty values are left out.
+            body: What to send as JSON.
+            on: The object that an error names.
+            content_type: When it is not plain JSON.
+
+        Raises:
+            ClusterError: In the subclass that fits the answer.
+        """
+        answer = self._answer(method, path, query or {}, body, on, content_type)
+        parsed: Object = json.loads(answer)
+        return parsed
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        on: str,
+        content_type: str | None,
+    ) -> bytes:
+        deadline = Deadline(RETRY_SECONDS)
+        while True:
+            try:
+                return self._send(method, path, query, body, content_type)
+            except DynamicApiError as error:
+                passing = error.status == _THROTTLED or (method == "get" and error.status in _PASSING)
+                if not passing or deadline.expired:
+                    raise _typed(error, method, on) from None
+            except HTTPError as error:
+                if method != "get" or deadline.expired:
+                    raise Unreachable(
+                        f"the Kubernetes API server did not answer: {_first_line(error)}",
+                        on,
+                        "Check the kubeconfig, the context and that the cluster is up.",
+                    ) from None
+            deadline.pause(1.0)
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None, content_type: str | None
+    ) -> bytes:
+        response = self._client.request(
+            method,
+            path,
+            body=body,
+            query_params=[(key, value) for key, value in query.items() if value],
+            content_type=content_type,
+            header_params={"Accept": "application/json, */*"},
+            serialize=False,
+            _request_timeout=REQUEST_SECONDS,
+        )
+        data: bytes = response.data
+        return data
+
+
+POD_PATH = "/api/v1/namespaces/{namespace}/pods/{pod}"
+
+
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _message(error: Any) -> str:
+    """The API server's own sentence out of an error."""
+    try:
+        message = json.loads(error.body).get("message") or error.reason
+    except (TypeError, ValueError, AttributeError):
+        message = getattr(error, "reason", "") or str(error)
+    return str(message).strip().rstrip(".")[:1000]
+
+
+def _typed(error: Any, method: str, on: str) -> ClusterError:
+    message = _message(error)
+    if error.status in (401, 403):
+        return Forbidden(
+            message, on, "Grant that permission, or use other credentials; docs/rbac.md lists what is needed."
+        )
+    if error.status == 404:
+        return NotFound(message, on)
+    if error.status == 409:
+        return Conflict(message, on, "Somebody else changed it meanwhile: run the task again.")
+    if error.status in (400, 422) or (method != "get" and error.status == 500):
+        return Rejected(message, on)
+    typed = ClusterError(f"the API server answered {error.status}: {message}", on)
+    typed.status = error.status
+    return typed

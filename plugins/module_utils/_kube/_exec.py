@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A short script run by a program inside a running pod: for statements, never for data."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Sequence
+
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Forbidden
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+
+try:
+    from kubernetes.client import CoreV1Api
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.stream import stream
+
+    STREAM_IMPORT_ERROR: str | None = None
+except ImportError:
+    STREAM_IMPORT_ERROR = traceback.format_exc()
+
+    class ApiException(Exception):  # type: ignore[no-redef]
+        """Stands in where the kubernetes library is missing; modules refuse to start then."""
+
+
+_ERROR_CHANNEL = 3
+_LOOK_SECONDS = 1
+_STDERR_SHOWN = 1000
+
+
+class ExecFailed(ClusterError):
+    """The program in the pod ended with another exit code than 0."""
+
+
+def exec_script(
+    cluster: Cluster, pod: str, namespace: str, container: str, command: Sequence[str], script: str, seconds: float
+) -> str:
+    """Run a program in a pod and feed it a script on its standard input.
+
+    The exec protocol can't close standard input, so that the script must end the program by itself (psql: ``\\q``).
+
+    Args:
+        cluster: Where.
+        pod: The pod's name.
+        namespace: Its namespace.
+        container: The container in it.
+        command: Program and arguments; never holds a secret.
+        script: What the program reads.
+        seconds: When to give up.
+
+    Returns:
+        Its standard output.
+
+    Raises:
+        Forbidden: The credentials lack ``create`` (and ``get``) on ``pods/exec``.
+        ExecFailed: It failed, or did not end in time.
+    """
+    on = f"Pod {namespace}/{pod}"
+    deadline = Deadline(seconds)
+    try:
+        channel = stream(
+            CoreV1Api(cluster.api_client).connect_get_namespaced_pod_exec,
+            pod,
+            namespace,
+            container=container,
+            command=list(command),
+            stdin=True,
+            stdout=True,
+            stderr=True,
+            tty=False,
+            _preload_content=False,
+            _request_timeout=seconds,
+        )
+    except ApiException as error:
+        if "403" in str(error) or error.status in (401, 403):
+            raise Forbidden(
+                "exec into the pod is not allowed",
+                on,
+                "Grant get and create on pods/exec; docs/rbac.md lists what is needed.",
+            ) from None
+        raise ExecFailed(f"exec into the pod failed: {str(error.reason).strip()[:300]}", on) from None
+    try:
+        channel.write_stdin(script)
+        out, err = [], []
+        while channel.is_open() and not deadline.expired:
+            channel.update(timeout=_LOOK_SECONDS)
+            out.append(channel.read_stdout() if channel.peek_stdout() else "")
+            err.append(channel.read_stderr() if channel.peek_stderr() else "")
+        if channel.is_open():
+            raise ExecFailed(f"{command[0]} did not end within {seconds:.0f} s", on)
+        status = channel.read_channel(_ERROR_CHANNEL)
+    finally:
+        channel.close()
+    if not status or json.loads(status).get("status") != "Success":
+        detail = "".join(err).strip()[-_STDERR_SHOWN:]
+        raise ExecFailed(f"{command[0]} failed in the pod: {detail or 'no message'}", on)
+    return "".join(out)

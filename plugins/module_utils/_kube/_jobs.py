@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run one Job of ours to its end and leave nothing of it behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._errors import (
+    ClusterError,
+    JobFailed,
+    NotFound,
+    WaitExpired,
+)
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, POD, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+
+# A pull that fails is retried by the kubelet with growing pauses; past this time it will not heal by itself.
+START_SECONDS = 120
+_STUCK = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
+_LOG_TAIL = 4000
+
+
+def run_job(
+    cluster: Cluster, job: Object, secret: Object, deadline: Deadline, on_look: Callable[[], None] = lambda: None
+) -> str:
+    """Create a Job and the Secret that it mounts, wait for its end, remove both.
+
+    The Secret is created after the Job and owned by it, so that a run which is killed between any two steps leaves
+    nothing that Kubernetes does not remove by itself once the Job's own time is up.
+
+    Args:
+        cluster: Where to run it.
+        job: A batch/v1 Job with one pod, ``backoffLimit: 0`` and one container besides its init containers.
+        secret: What its pod mounts.
+        deadline: When to give up.
+        on_look: Called at every look at the Job, for progress.
+
+    Returns:
+        The main container's log.
+
+    Raises:
+        JobFailed: It ended without success, or its pod can't start.
+        WaitExpired: It did not end in time.
+    """
+    name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+    on = JOB.named(name, namespace)
+    try:
+        created = cluster.create(job)
+        cluster.create(_owned(secret, created))
+        _await_end(cluster, name, namespace, deadline, on_look)
+        return _log(cluster, job)
+    except JobFailed as failure:
+        failure.log = failure.log or _tail(cluster, job)
+        raise
+    except WaitExpired as expired:
+        raise JobFailed(expired.what, on, expired.next_step, log=_tail(cluster, job)) from None
+    finally:
+        cluster.delete(SECRET, secret["metadata"]["name"], namespace)
+        cluster.delete(JOB, name, namespace)
+
+
+def _owned(secret: Object, job: Object) -> Object:
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
+    return {**secret, "metadata": {**secret["metadata"], "ownerReferences": [owner]}}
+
+
+def _await_end(cluster: Cluster, name: str, namespace: str, deadline: Deadline, on_look: Callable[[], None]) -> None:
+    on = JOB.named(name, namespace)
+    start = Deadline(START_SECONDS)
+    while True:
+        on_look()
+        conditions = {c["type"]: c for c in cluster.get(JOB, name, namespace).get("status", {}).get("conditions", [])}
+        if _is_true(conditions.get("Complete")):
+            return
+        if _is_true(conditions.get("Failed")):
+            raise JobFailed(f"the Job failed: {conditions['Failed'].get('message', 'no reason given')}", on)
+        pod = _pod(cluster, name, namespace)
+        if start.expired and not _started(pod):
+            raise JobFailed(
+                f"the Job's pod did not start within {START_SECONDS} s: {_why_not(cluster, pod, name, namespace)}",
+                on,
+                "Check that the images can be pulled (restic_image, database_image, image_pull_secrets), "
+                "and the namespace's quota and nodes.",
+            )
+        if deadline.expired:
+            raise WaitExpired(
+                "the Job did not end in time", on, "Raise the option timeout, or look at what holds it up."
+            )
+        deadline.pause(0.5)
+
+
+def _is_true(condition: Object | None) -> bool:
+    return bool(condition) and condition is not None and condition.get("status") == "True"
+
+
+def _pod(cluster: Cluster, job: str, namespace: str) -> Object | None:
+    return next(iter(cluster.list(POD, namespace, labels=f"job-name={job}")), None)
+
+
+def _statuses(pod: Object) -> list[Object]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _started(pod: Object | None) -> bool:
+    if pod is None:
+        return False
+    return all("waiting" not in s.get("state", {}) or s.get("restartCount") for s in _main_statuses(pod))
+
+
+def _main_statuses(pod: Object) -> list[Object]:
+    return pod.get("status", {}).get("containerStatuses") or [{"state": {"waiting": {}}}]
+
+
+def _why_not(cluster: Cluster, pod: Object | None, job: str, namespace: str) -> str:
+    if pod is None:
+        return _last_event(cluster, namespace, job) or "no pod was created"
+    for status in _statuses(pod):
+        waiting = status.get("state", {}).get("waiting") or {}
+        if waiting.get("reason") in _STUCK:
+            return f"{waiting['reason']}: {waiting.get('message', '')} (image {status.get('image', '?')})"[:600]
+    return _last_event(cluster, namespace, pod["metadata"]["name"]) or pod.get("status", {}).get("phase", "unknown")
+
+
+def _last_event(cluster: Cluster, namespace: str, name: str) -> str:
+    events: list[Any] = list(cluster.list(EVENT, namespace, fields=f"involvedObject.name={name},type=Warning"))
+    return str(events[-1].get("message", ""))[:600] if events else ""
+
+
+def _log(cluster: Cluster, job: Object) -> str:
+    name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+    pod = _pod(cluster, name, namespace)
+    if pod is None:
+        raise JobFailed(
+            "the Job's pod is gone, and its result with it", JOB.named(name, namespace), "Run the task again."
+        )
+    return cluster.log(pod["metadata"]["name"], namespace, job["spec"]["template"]["spec"]["containers"][0]["name"])
+
+
+def _tail(cluster: Cluster, job: Object) -> str:
+    """What the Job said last, as far as it can be had: a failure is being reported already."""
+    try:
+        return _log(cluster, job)[-_LOG_TAIL:]
+    except (ClusterError, NotFound) as error:
+        return f"(its log can't be had: {error.what})"
