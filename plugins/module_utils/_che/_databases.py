@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which databases an installation has: found by what runs, not assumed from a version."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError
+from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, flag_at, name_of
+
+_CHE_DEPLOYMENT = "postgres"
+_KEYCLOAK_DEPLOYMENT = "keycloak"
+_OPENVSX_DEPLOYMENT = "openvsx-database"
+_OPENVSX_SECRET_FIELD = "components.openVSXRegistry.credentialsSecretName"
+_PORT = 5432
+# From this version on Che has no database of its own, and ignores what the CheCluster still says about one.
+_FIRST_WITHOUT_DATABASE = (7, 62)
+
+_NEXT_STEP = "Put back what the database's server was set up with, so that it can be dumped."
+
+_Secrets = Mapping[str, RawObject]
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that the Che operator runs.
+
+    Args:
+        role: What Che uses it for: ``che``, ``keycloak`` or ``openvsx``.
+        name: The database's name on its server.
+        deployment: The Deployment of its server; two databases may share one.
+        service: The Service in front of it.
+        port: The Service's port.
+        secret: The Secret with its credentials; empty when they stand in the CheCluster itself.
+        user: The role that owns it.
+        password: That role's password.
+    """
+
+    role: str
+    name: str
+    deployment: str
+    service: str
+    port: int
+    secret: str
+    user: str
+    password: str = field(repr=False)
+
+
+def external_database(cluster: CheCluster) -> bool:
+    """Tell whether Che's own data lie in a database that its operator doesn't run."""
+    return flag_at(cluster.raw, f"spec.{cluster.generation.external_database}") and not _ignores_database(cluster)
+
+
+def _ignores_database(cluster: CheCluster) -> bool:
+    # Dev Spaces counts its versions from 3: they never come this far, and the switch is taken at its word.
+    numbers = re.findall(r"\d+", cluster.version)[:2]
+    return tuple(map(int, numbers)) >= _FIRST_WITHOUT_DATABASE
+
+
+def find_databases(
+    cluster: CheCluster, deployments: Iterable[RawObject], secrets: Iterable[RawObject]
+) -> tuple[Database, ...]:
+    """Find the databases of an installation and the credentials that Che itself uses for them.
+
+    Args:
+        cluster: The CheCluster.
+        deployments: The Deployments of its namespace.
+        secrets: The Secrets of its namespace.
+
+    Raises:
+        CredentialsError: A database runs, but its Secret or a key in it is missing or unreadable.
+    """
+    running = {name_of(deployment) for deployment in deployments}
+    by_name = {name_of(secret): secret for secret in secrets}
+    return tuple(_found(cluster, running, by_name))
+
+
+def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterator[Database]:
+    if _CHE_DEPLOYMENT in running and not external_database(cluster):
+        yield _che_database(cluster, secrets)
+        if _KEYCLOAK_DEPLOYMENT in running:
+            yield _keycloak_database(cluster, secrets)
+    if _OPENVSX_DEPLOYMENT in running:
+        yield _openvsx_database(cluster, secrets)
+
+
+def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+    generation = cluster.generation
+    name = cluster.setting(generation.database_name) or "dbche"
+    secret = cluster.setting(generation.database_secret)
+    user, password = cluster.setting(generation.database_user), cluster.setting(generation.database_password)
+    if secret or not (user and password):
+        secret = secret or "postgres-credentials"
+        user, password = _value(secrets, secret, "user"), _value(secrets, secret, "password")
+    return Database("che", name, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, user, password)
+
+
+def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+    generation = cluster.generation
+    secret = cluster.setting(generation.identity_database_secret)
+    password = cluster.setting(generation.identity_database_password)
+    if secret or not password:
+        secret = secret or "che-identity-postgres-secret"
+        password = _value(secrets, secret, "password")
+    return Database("keycloak", "keycloak", _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
+
+
+def _openvsx_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+    secret = cluster.setting(_OPENVSX_SECRET_FIELD) or "openvsx-credentials"
+    name, user, password = (_value(secrets, secret, f"database-{key}") for key in ("name", "user", "password"))
+    return Database("openvsx", name, _OPENVSX_DEPLOYMENT, _OPENVSX_DEPLOYMENT, _PORT, secret, user, password)
+
+
+def _value(secrets: _Secrets, secret: str, key: str) -> str:
+    """Return the decoded text under a key of a Secret."""
+    if secret not in secrets:
+        raise CredentialsError("The Secret with a database's credentials is missing", f"Secret {secret}", _NEXT_STEP)
+    data = secrets[secret].get("data") or {}
+    try:
+        value = base64.b64decode(data.get(key) or "", validate=True).decode()
+    except ValueError:
+        raise CredentialsError(f"The key {key} is not text", f"Secret {secret}", _NEXT_STEP) from None
+    if not value:
+        raise CredentialsError(f"The key {key} is missing or empty", f"Secret {secret}", _NEXT_STEP)
+    return value
