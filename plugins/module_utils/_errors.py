@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class CheError(Exception):
     """A failure that a user can act on.
@@ -24,6 +26,8 @@ class CheError(Exception):
         self.on = on
         self.next_step = next_step
         self.stage = stage
+        #: What a failed task returns beside its message, for example the run's id and stages.
+        self.facts: dict[str, Any] = {}
 
     def __str__(self) -> str:
         prefix = f"{self.stage}: " if self.stage else ""

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that several modules share, said once. Their documentation is in ``plugins/doc_fragments``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+RESTIC_IMAGE = "docker.io/restic/restic:0.19.1"
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """A part of a module's argument spec; parts add up."""
+
+    options: Mapping[str, Any]
+    mutually_exclusive: Sequence[Sequence[str]] = field(default=())
+    required_if: Sequence[Sequence[Any]] = field(default=())
+
+    def __add__(self, other: ArgumentSpec) -> ArgumentSpec:
+        return ArgumentSpec(
+            {**self.options, **other.options},
+            [*self.mutually_exclusive, *other.mutually_exclusive],
+            [*self.required_if, *other.required_if],
+        )
+
+
+def common_spec() -> ArgumentSpec:
+    """What every module takes."""
+    return ArgumentSpec({"namespace": {"type": "str", "required": True}})
+
+
+def server_spec() -> ArgumentSpec:
+    """How a task says all of a backup server."""
+    return ArgumentSpec(
+        {
+            "repository_url": {"type": "str"},
+            "rest": {
+                "type": "dict",
+                "options": {
+                    "protocol": {"type": "str", "choices": ["https", "http"], "default": "https"},
+                    "hostname": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 8000},
+                    "repository_path": {"type": "str"},
+                },
+            },
+            "repository_password": {"type": "str", "no_log": True},
+            "repository_password_secret": {"type": "str", "no_log": False},
+            "server_username": {"type": "str"},
+            "server_password": {"type": "str", "no_log": True},
+            "server_credentials_secret": {"type": "str", "no_log": False},
+            "server_ca_path": {"type": "path"},
+            "server_ca_content": {"type": "str"},
+            "server_ca_secret": {"type": "str", "no_log": False},
+            "restic_path": {"type": "path", "default": "restic"},
+        },
+        mutually_exclusive=[
+            ("repository_url", "rest"),
+            ("repository_password", "repository_password_secret"),
+            ("server_username", "server_credentials_secret"),
+            ("server_password", "server_credentials_secret"),
+            ("server_ca_path", "server_ca_content", "server_ca_secret"),
+        ],
+    )
+
+
+def server_reference_spec() -> ArgumentSpec:
+    """How a task names a backup server: by its name in the cluster, or inline."""
+    return server_spec() + ArgumentSpec(
+        {"backup_server": {"type": "str"}},
+        mutually_exclusive=[("backup_server", "repository_url"), ("backup_server", "rest")],
+    )
+
+
+def run_spec() -> ArgumentSpec:
+    """What a backup and a restore take for their Jobs."""
+    return ArgumentSpec(
+        {
+            "che_cluster": {"type": "str"},
+            "run_id": {"type": "str"},
+            "timeout": {"type": "int", "default": 7200},
+            "restic_image": {"type": "str", "default": RESTIC_IMAGE},
+            "database_image": {"type": "str"},
+            "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "run_as_user": {"type": "int"},
+        }
+    )

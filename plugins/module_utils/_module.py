@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From AnsibleModule to a use case and back: the only error boundary.
+
+A use case returns what the task returns, and raises ``CheError`` for everything that a user can act on.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._connect import CONNECT_IMPORT_ERROR, connect_cluster
+from ansible_collections.community.che.plugins.module_utils._kube._exec import STREAM_IMPORT_ERROR
+from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
+from ansible_collections.community.che.plugins.module_utils._server._stored import YAML_IMPORT_ERROR
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+
+UseCase = Callable[[Cluster], Mapping[str, Any]]
+
+
+class Interrupted(CheError):
+    """The task was told to stop; what it had begun is taken back on the way out."""
+
+
+class CheModule:
+    """One module of this collection.
+
+    Args:
+        spec: Its own options; kubernetes.core's authentication options are added.
+    """
+
+    def __init__(self, spec: ArgumentSpec) -> None:
+        self._module = AnsibleModule(
+            argument_spec={**AUTH_ARG_SPEC, **spec.options},
+            mutually_exclusive=spec.mutually_exclusive,
+            required_if=spec.required_if,
+            supports_check_mode=True,
+        )
+        self._hide_password_of_url()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        params: dict[str, Any] = self._module.params
+        return params
+
+    @property
+    def check_mode(self) -> bool:
+        return bool(self._module.check_mode)
+
+    def run(self, use_case: UseCase) -> None:
+        """Connect to the cluster, run the use case, and end the task with its result or its error."""
+        self._require_libraries()
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            result = dict(use_case(connect_cluster({name: self.params.get(name) for name in AUTH_ARG_SPEC})))
+        except CheError as error:
+            self._module.fail_json(msg=str(error), **{"stage": error.stage, **error.facts})
+        for warning in result.get("warnings", ()):
+            self._module.warn(warning)
+        self._module.exit_json(**result)
+
+    def _require_libraries(self) -> None:
+        for library, trace in (("kubernetes", CONNECT_IMPORT_ERROR or STREAM_IMPORT_ERROR), ("PyYAML", YAML_IMPORT_ERROR)):
+            if trace:
+                self._module.fail_json(msg=missing_required_lib(library), exception=trace)
+
+    def _hide_password_of_url(self) -> None:
+        """A URL may carry a password; Ansible echoes a task's options, and must not echo that."""
+        try:
+            password = parse_repository_url(self.params.get("repository_url") or "").password
+        except CheError:
+            return
+        if password:
+            self._module.no_log_values.add(password)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(f"the task was stopped by signal {number}", next_step="Run it again: nothing half-made was left.")

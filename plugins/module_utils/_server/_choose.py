@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which backup server a task means, and everything that opens its repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
+from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._secrets import (
+    CA_KEY,
+    PASSWORD_KEY,
+    SERVER_PASSWORD_KEY,
+    USERNAME_KEY,
+    key_of,
+    read_secret,
+)
+from ansible_collections.community.che.plugins.module_utils._server._stored import (
+    StoredServer,
+    find_stored,
+    list_stored,
+)
+
+
+@dataclass(frozen=True)
+class ChosenServer:
+    """A backup server, what opens it, and why it was chosen."""
+
+    access: Access
+    name: str
+    reason: str
+
+
+def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> ChosenServer:
+    """The server that a task means.
+
+    What is said inline wins; then the name; then the only stored one; then the stored one of the default name.
+
+    Raises:
+        CheError: There is none, or several without a choice; a Secret is missing or lacks a key.
+    """
+    if options.is_inline:
+        return ChosenServer(access_from_options(cluster, namespace, options), options.name or "", "given by the task")
+    stored, reason = _stored_choice(cluster, namespace, options.name)
+    return ChosenServer(access_from_stored(cluster, namespace, stored), stored.name, reason)
+
+
+def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[StoredServer, str]:
+    if name:
+        stored = find_stored(cluster, namespace, name)
+        if stored is None:
+            raise CheError(
+                f"there is no backup server named {name}",
+                f"namespace {namespace}",
+                "Configure it with community.che.backup_server, or give repository_url and repository_password.",
+            )
+        return stored, "named by the task"
+    servers = list_stored(cluster, namespace)
+    if len(servers) == 1:
+        return servers[0], "the only one configured"
+    for stored in servers:
+        if stored.name == DEFAULT_NAME:
+            return stored, "it has the default name"
+    if servers:
+        names = ", ".join(server.name for server in servers)
+        raise CheError(f"several backup servers are configured: {names}", f"namespace {namespace}", "Name one of them.")
+    raise CheError(
+        "no backup server is configured",
+        f"namespace {namespace}",
+        "Configure one with community.che.backup_server, or give repository_url and repository_password.",
+    )
+
+
+def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions) -> Access:
+    """What opens the server that a task says inline; Secrets that it names are read from the namespace."""
+    if options.server is None:
+        raise UsageError("the backup server is not given", next_step="Give repository_url or rest.")
+    password = options.password or _secret_value(
+        cluster, namespace, options.password_secret, PASSWORD_KEY, "the repository password", only=True
+    )
+    if not password:
+        raise UsageError(
+            "the repository password is not given",
+            next_step="Give repository_password, or name a Secret with repository_password_secret.",
+        )
+    username, server_password = options.username, options.server_password
+    if options.credentials_secret:
+        username, server_password = _credentials(cluster, namespace, options.credentials_secret)
+    ca_certificate = options.ca_certificate or _secret_value(
+        cluster, namespace, options.ca_secret, CA_KEY, "the backup server's CA certificate"
+    )
+    return Access(options.server, password, username, server_password, ca_certificate)
+
+
+def access_from_stored(cluster: Cluster, namespace: str, stored: StoredServer) -> Access:
+    """What opens a stored server."""
+    username, server_password = None, None
+    if stored.credentials_secret:
+        username, server_password = _credentials(cluster, namespace, stored.credentials_secret)
+    return Access(
+        server=stored.server,
+        password=_secret_value(
+            cluster, namespace, stored.password_secret, PASSWORD_KEY, "the repository password", only=True
+        )
+        or "",
+        username=username,
+        server_password=server_password,
+        ca_certificate=_secret_value(
+            cluster, namespace, stored.connection_secret, CA_KEY, "the backup server's CA certificate"
+        ),
+    )
+
+
+def _secret_value(
+    cluster: Cluster, namespace: str, name: str | None, key: str, purpose: str, only: bool = False
+) -> str | None:
+    if not name:
+        return None
+    data = read_secret(cluster, namespace, name, purpose)
+    return key_of(data, key, SECRET.named(name, namespace), only)
+
+
+def _credentials(cluster: Cluster, namespace: str, name: str) -> tuple[str, str]:
+    data, on = read_secret(cluster, namespace, name, "the backup server's credentials"), SECRET.named(name, namespace)
+    return key_of(data, USERNAME_KEY, on), key_of(data, SERVER_PASSWORD_KEY, on)

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backup servers as they are stored in the cluster.
+
+As CheBackupServerConfiguration where the old operator's kind is served, else as a ConfigMap of the same shape. Secrets are
+only ever referenced. What that kind has no field for, its CRD drops; the CA therefore lies in a Secret that an annotation
+names.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CONFIG_MAP,
+    SERVER_CONFIGURATION,
+    Kind,
+)
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+
+try:
+    import yaml
+
+    YAML_IMPORT_ERROR: str | None = None
+except ImportError:
+    YAML_IMPORT_ERROR = traceback.format_exc()
+
+KIND_LABEL = "community.che/kind"
+CONNECTION_ANNOTATION = "community.che/connection-secret"
+SERVER_LABELS: Mapping[str, str] = {
+    "app.kubernetes.io/managed-by": "community.che",
+    "app.kubernetes.io/part-of": "backup.che.eclipse.org",
+    "app.kubernetes.io/component": "backup-server",
+}
+_SECTIONS = ("rest", "awss3", "sftp")
+_SPEC_KEY = "spec"
+
+
+class StoredServerError(CheError):
+    """A stored backup server can't be used as it stands."""
+
+
+@dataclass(frozen=True)
+class StoredServer:
+    """One backup server as the cluster holds it."""
+
+    name: str
+    server: RestServer
+    password_secret: str
+    credentials_secret: str = ""
+    connection_secret: str = ""
+    stored_as: str = CONFIG_MAP.kind
+    ours: bool = True
+    raw: Object = field(default_factory=dict, repr=False, compare=False)
+
+    def to_spec(self) -> dict[str, Any]:
+        """The ``spec`` of a CheBackupServerConfiguration."""
+        section: dict[str, Any] = {**self.server.to_spec(), "repositoryPasswordSecretRef": self.password_secret}
+        if self.credentials_secret:
+            section["credentialsSecretRef"] = self.credentials_secret
+        return {self.server.kind: section}
+
+
+def storage_kind(cluster: Cluster) -> Kind:
+    """The kind that this cluster stores backup servers as."""
+    return SERVER_CONFIGURATION if cluster.serves(SERVER_CONFIGURATION) else CONFIG_MAP
+
+
+def list_stored(cluster: Cluster, namespace: str) -> list[StoredServer]:
+    """All backup servers of a namespace, by name; those that can't be used are an error that names them."""
+    return [read_stored(obj) for obj in _raw_stored(cluster, namespace)]
+
+
+def find_stored(cluster: Cluster, namespace: str, name: str) -> StoredServer | None:
+    """One backup server by its name."""
+    kind = storage_kind(cluster)
+    obj = cluster.find(kind, name, namespace)
+    if obj is None:
+        return None
+    return read_stored({**obj, "apiVersion": kind.api_version, "kind": kind.kind})
+
+
+def _raw_stored(cluster: Cluster, namespace: str) -> list[Object]:
+    kind = storage_kind(cluster)
+    labels = f"{KIND_LABEL}={SERVER_CONFIGURATION.kind}" if kind is CONFIG_MAP else ""
+    return sorted(cluster.list(kind, namespace, labels=labels), key=lambda obj: str(obj["metadata"]["name"]))
+
+
+def read_stored(obj: Object) -> StoredServer:
+    """Read one backup server.
+
+    Raises:
+        StoredServerError: It has no section, more than one, or one that this version can't use.
+    """
+    metadata = obj["metadata"]
+    on = f"{obj['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+    spec = _spec_of(obj, on)
+    sections = [section for section in _SECTIONS if spec.get(section)]
+    if len(sections) != 1:
+        found = f"it has {' and '.join(sections)}" if sections else "it has none"
+        raise StoredServerError(
+            f"a backup server needs exactly one section of {', '.join(_SECTIONS)}: {found}", on, "Leave just one."
+        )
+    if sections[0] != RestServer.kind:
+        raise StoredServerError(
+            f"backup servers of kind {sections[0]} are not supported yet", on, "Use a REST server in this version."
+        )
+    section = spec[sections[0]]
+    password_secret = section.get("repositoryPasswordSecretRef")
+    if not password_secret:
+        raise StoredServerError("it names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
+    return StoredServer(
+        name=str(metadata["name"]),
+        server=RestServer.from_spec(section),
+        password_secret=str(password_secret),
+        credentials_secret=str(section.get("credentialsSecretRef") or ""),
+        connection_secret=str((metadata.get("annotations") or {}).get(CONNECTION_ANNOTATION, "")),
+        stored_as=str(obj["kind"]),
+        ours=(metadata.get("labels") or {}).get("app.kubernetes.io/managed-by") == "community.che",
+        raw=obj,
+    )
+
+
+def _spec_of(obj: Object, on: str) -> dict[str, Any]:
+    if obj["kind"] != CONFIG_MAP.kind:
+        return obj.get("spec") or {}
+    try:
+        spec = yaml.safe_load((obj.get("data") or {}).get(_SPEC_KEY, ""))
+    except yaml.YAMLError as error:
+        raise StoredServerError(f"its key {_SPEC_KEY} is not YAML: {str(error)[:200]}", on, "Store it anew.") from None
+    if not isinstance(spec, dict) or not all(isinstance(spec.get(s), (dict, type(None))) for s in _SECTIONS):
+        raise StoredServerError(f"its key {_SPEC_KEY} does not hold a backup server", on, "Store it anew.")
+    return spec
+
+
+def to_object(stored: StoredServer, namespace: str) -> Object:
+    """The object to write, over what is there already: foreign labels and annotations stay."""
+    live = stored.raw.get("metadata") or {}
+    labels = {**(live.get("labels") or {}), **SERVER_LABELS}
+    annotations = {k: v for k, v in (live.get("annotations") or {}).items() if k != CONNECTION_ANNOTATION}
+    if stored.connection_secret:
+        annotations[CONNECTION_ANNOTATION] = stored.connection_secret
+    metadata: Object = {"name": stored.name, "namespace": namespace, "labels": labels, "annotations": annotations}
+    if live.get("resourceVersion"):
+        metadata["resourceVersion"] = live["resourceVersion"]
+    if stored.stored_as == SERVER_CONFIGURATION.kind:
+        kind, body = SERVER_CONFIGURATION, {"spec": stored.to_spec()}
+    else:
+        labels[KIND_LABEL] = SERVER_CONFIGURATION.kind
+        kind, body = CONFIG_MAP, {"data": {_SPEC_KEY: yaml.safe_dump(stored.to_spec(), sort_keys=True)}}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **body}
