@@ -24,7 +24,11 @@ from ansible_collections.community.che.plugins.module_utils._server._choose impo
     access_from_options,
     access_from_stored,
 )
-from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._options import (
+    DEFAULT_NAME,
+    ServerOptions,
+    options_from,
+)
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
     PASSWORD_KEY,
@@ -43,7 +47,31 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
 CONNECT_SECONDS = 30
 
 
-@dataclass
+@dataclass(frozen=True)
+class ServerRequest:
+    """What a task on a backup server asks for."""
+
+    namespace: str
+    options: ServerOptions
+    state: str
+    initialize: bool
+    restic_path: str
+    check_mode: bool
+
+    @classmethod
+    def read(cls, params: Mapping[str, Any], check_mode: bool) -> ServerRequest:
+        """Read it from a module's parameters; raises ``CheError`` for options that can't be understood."""
+        return cls(
+            namespace=params["namespace"],
+            options=options_from(params, params["name"]),
+            state=params["state"],
+            initialize=params["initialize"],
+            restic_path=params["restic_path"],
+            check_mode=check_mode,
+        )
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a task on a backup server did, or in check mode would do."""
 
@@ -64,44 +92,55 @@ class Desired:
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
-def configure(
-    cluster: Cluster, namespace: str, options: ServerOptions, initialize: bool, restic_path: str, check_mode: bool
-) -> Outcome:
-    """Store a backup server after its connection was checked.
-
-    Args:
-        cluster: Where to store it.
-        namespace: The namespace of Che.
-        options: What the task says; what it leaves out stays as it is stored.
-        initialize: Whether to make a repository where there is none.
-        restic_path: The restic program.
-        check_mode: Check everything, change nothing.
+def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
+    """Do what the task asks for, and say what was done.
 
     Raises:
         CheError: The server can't be reached or opened, or the options do not suffice.
     """
+    outcome = configure(cluster, request) if request.state == "present" else forget(cluster, request)
+    return {
+        "changed": outcome.changed,
+        "backup_server": {
+            "name": outcome.name,
+            "repository": outcome.repository,
+            "stored_as": outcome.stored_as,
+            "initialized": outcome.initialized,
+        },
+        "diff": {"before": outcome.before, "after": outcome.after},
+    }
+
+
+def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
+    """Store a backup server after its connection was checked."""
+    namespace, options, check_mode = request.namespace, request.options, request.check_mode
     name = options.name or DEFAULT_NAME
     _require_namespace(cluster, namespace)
     live = find_stored(cluster, namespace, name)
     access = _access(cluster, namespace, options, live)
-    initialized = connect(access, initialize, restic_path, check_mode)
+    initialized = connect(access, request.initialize, request.restic_path, check_mode)
     desired = _desired(cluster, name, options, live)
-    outcome = Outcome(
-        name, adapter_for(access).location, desired.stored.stored_as, initialized, before=_shown(live), after=_shown(desired.stored)
-    )
     written = [_write_secret(cluster, namespace, key, data, check_mode) for key, data in desired.secrets.items()]
     written.append(_write_configuration(cluster, namespace, desired.stored, live, check_mode))
-    outcome.changed = initialized or any(written)
-    return outcome
+    return Outcome(
+        name=name,
+        repository=adapter_for(access).location,
+        stored_as=desired.stored.stored_as,
+        initialized=initialized,
+        changed=initialized or any(written),
+        before=_shown(live),
+        after=_shown(desired.stored),
+    )
 
 
-def forget(cluster: Cluster, namespace: str, name: str | None, check_mode: bool) -> Outcome:
+def forget(cluster: Cluster, request: ServerRequest) -> Outcome:
     """Remove a stored server and the Secrets that were made for it; its repository and the backups stay."""
-    live = find_stored(cluster, namespace, name or DEFAULT_NAME)
+    namespace, name = request.namespace, request.options.name or DEFAULT_NAME
+    live = find_stored(cluster, namespace, name)
     if live is None:
-        return Outcome(name or DEFAULT_NAME)
+        return Outcome(name)
     outcome = Outcome(live.name, stored_as=live.stored_as, changed=True, before=_shown(live))
-    if check_mode:
+    if request.check_mode:
         return outcome
     cluster.delete(CONFIG_MAP if live.stored_as == CONFIG_MAP.kind else SERVER_CONFIGURATION, live.name, namespace)
     for secret in (live.password_secret, live.credentials_secret, live.connection_secret):
@@ -236,7 +275,11 @@ def _write_configuration(
 def _read_back(cluster: Cluster, namespace: str, stored: StoredServer) -> None:
     """A CRD drops fields that it does not know without a word: what was written must be what is there."""
     written = find_stored(cluster, namespace, stored.name)
-    if written is None or written.to_spec() != stored.to_spec() or written.connection_secret != stored.connection_secret:
+    if (
+        written is None
+        or written.to_spec() != stored.to_spec()
+        or written.connection_secret != stored.connection_secret
+    ):
         raise CheError(
             "the cluster did not keep the configuration as it was written",
             f"{stored.stored_as} {namespace}/{stored.name}",

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each database of an installation dumped by a Job next to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation, pod_user
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
+from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest, JobChoices
+from ansible_collections.community.che.plugins.module_utils._che._databases import Database
+from ansible_collections.community.che.plugins.module_utils._database._dump import DumpResult, dump_job, parse_dump_log
+from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
+from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, job_error
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
+from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import database_tags
+
+RETRY = "Mend that and run the task again; nothing half-made counts as a backup."
+
+
+@dataclass(frozen=True)
+class DumpedDatabase:
+    """One database, and what its Job says it has sent."""
+
+    database: Database
+    result: DumpResult
+
+
+def dump_databases(
+    cluster: Cluster, installation: Installation, repository: Repository, request: BackupRequest, deadline: Deadline
+) -> list[DumpedDatabase]:
+    """Dump every database of an installation, one after the other.
+
+    Raises:
+        JobFailed: One of them could not be dumped, sent or read back.
+    """
+    return [
+        _dump(cluster, installation, database, repository, request, deadline) for database in installation.databases
+    ]
+
+
+def _dump(
+    cluster: Cluster,
+    installation: Installation,
+    database: Database,
+    repository: Repository,
+    request: BackupRequest,
+    deadline: Deadline,
+) -> DumpedDatabase:
+    namespace = request.namespace
+    options = job_options(
+        cluster, installation.deployment(database.deployment), namespace, request.run_id, request.jobs, deadline
+    )
+    plan = dump_job(
+        endpoint_of(database, namespace),
+        repository.access,
+        tags=database_tags(request.run_id, database.role, database.name),
+        host=namespace,
+        options=options,
+        role=database.role,
+    )
+    try:
+        log = run_job(cluster, plan.job, plan.secret, deadline)
+        return DumpedDatabase(database, parse_dump_log(log))
+    except JobFailed as failure:
+        raise explained(failure, f"database {database.name} at Service {namespace}/{database.service}") from None
+
+
+def endpoint_of(database: Database, namespace: str) -> Endpoint:
+    """Where a database answers inside its cluster."""
+    return Endpoint(
+        host=f"{database.service}.{namespace}.svc",
+        port=database.port,
+        database=database.name,
+        user=database.user,
+        password=database.password,
+    )
+
+
+def job_options(
+    cluster: Cluster, deployment: Object, namespace: str, run_id: str, choices: JobChoices, deadline: Deadline
+) -> JobOptions:
+    """How a Job beside a database's Deployment is to run."""
+    pod = deployment["spec"]["template"]["spec"]
+    own_pull_secrets = tuple(secret["name"] for secret in pod.get("imagePullSecrets") or [])
+    return JobOptions(
+        namespace=namespace,
+        run=run_id,
+        restic_image=choices.restic_image,
+        database_image=choices.database_image or pod["containers"][0]["image"],
+        run_as_user=pod_user(cluster, deployment, choices.run_as_user),
+        image_pull_secrets=choices.image_pull_secrets or own_pull_secrets,
+        deadline_seconds=max(1, int(deadline.left)),
+        labels=OUR_LABELS,
+    )
+
+
+def explained(failure: JobFailed, on: str) -> JobFailed:
+    """A Job's failure in its own script's words, where it has left some."""
+    error = job_error(failure.log)
+    if error is None:
+        what = failure.what if not failure.log else f"{failure.what}; it said last: {failure.log.strip()[-500:]}"
+        return JobFailed(what, failure.on or on, failure.next_step or RETRY, log=failure.log)
+    return JobFailed(error.message, on, error.next_step or RETRY, log=failure.log)

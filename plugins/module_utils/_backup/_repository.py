@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repository that a run works with, opened and looked at before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
+from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
+from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Backup, catalogue
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An open repository on a backup server."""
+
+    access: Access
+    restic: Restic
+    id: str
+    location: str
+    server_name: str
+    chosen_because: str
+
+    def backups(self) -> list[Backup]:
+        """All backups in it, newest first."""
+        return catalogue(self.restic.snapshots())
+
+
+def open_repository(
+    cluster: Cluster, namespace: str, options: ServerOptions, restic_path: str, timeout: int, read_only: bool
+) -> Repository:
+    """Reach the backup server that a task means, and open its repository.
+
+    Args:
+        cluster: Where backup servers are stored.
+        namespace: The namespace of Che.
+        options: What the task says about the server.
+        restic_path: The restic program.
+        timeout: Limit for one call of restic, in seconds.
+        read_only: Leave no lock and no cache behind.
+
+    Raises:
+        CheError: The server can't be chosen, reached or opened.
+    """
+    chosen = choose_server(cluster, namespace, options)
+    connect(chosen.access, initialize=False, restic_path=restic_path, check_mode=True)
+    restic = Restic(chosen.access, binary=restic_path, timeout=timeout, read_only=read_only)
+    return Repository(
+        access=chosen.access,
+        restic=restic,
+        id=restic.repository_id(),
+        location=adapter_for(chosen.access).location,
+        server_name=chosen.name,
+        chosen_because=chosen.reason,
+    )
+
+
+def refuse_legacy_neighbours(repository: Repository, beside_legacy: bool) -> None:
+    """The old operator restores "the last snapshot" by default, which after our backup would be one of ours.
+
+    Raises:
+        CheError: It holds such snapshots, and writing beside them was not asked for.
+    """
+    legacy = [backup for backup in repository.backups() if backup.state == "legacy"]
+    if legacy and not beside_legacy:
+        raise CheError(
+            f"the repository holds {len(legacy)} snapshots of the old operator, whose restore takes the last one",
+            repository.location,
+            "Use another repository_path, or set beside_legacy: true and give the old operator explicit snapshot ids.",
+        )

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Configure where backups of Che live."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_server
+short_description: Configure where backups of Che live
+version_added: 0.1.0
+description:
+  - Stores a backup server in the cluster, so that later tasks only name it, and checks that it can be reached and opened.
+  - Where the kind C(CheBackupServerConfiguration) of the old Che operator is served, the server is stored as one; else as
+    a ConfigMap of the same shape. Secrets are stored as Secrets, or only referenced.
+  - A new repository is made only when O(initialize=true).
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - community.che.common
+  - community.che.common.attributes
+  - community.che.backup_server
+options:
+  name:
+    description: Name of the backup server in the cluster.
+    type: str
+    default: eclipse-che-backup-server-config
+  state:
+    description:
+      - V(present) stores the server. What the task leaves out stays as it is stored.
+      - V(absent) removes it and the Secrets that this module made for it. The repository and its backups stay.
+    type: str
+    choices: [present, absent]
+    default: present
+  initialize:
+    description: Make a new repository where the server has none. Without it a missing repository is an error.
+    type: bool
+    default: false
+attributes:
+  diff_mode:
+    description: Returns details on what has changed, never the content of a Secret.
+    support: full
+  idempotent:
+    description: The same task a second time changes nothing.
+    support: full
+author:
+  - Contributors to the community.che collection (@community-che)
+seealso:
+  - module: community.che.backup_server_info
+  - module: community.che.cluster_backup
+"""
+
+EXAMPLES = r"""
+- name: Keep backups on a REST server, in a new repository
+  community.che.backup_server:
+    namespace: eclipse-che
+    repository_url: rest:https://backups.example.com:8000/che
+    repository_password: "{{ vault_repository_password }}"
+    server_username: che
+    server_password: "{{ vault_server_password }}"
+    server_ca_path: files/backups-ca.pem
+    initialize: true
+
+- name: The same in parts, with Secrets that exist already
+  community.che.backup_server:
+    namespace: eclipse-che
+    rest:
+      hostname: backups.example.com
+      repository_path: che
+    repository_password_secret: che-repository
+    server_credentials_secret: che-backup-user
+
+- name: Forget a backup server; its backups stay
+  community.che.backup_server:
+    namespace: eclipse-che
+    name: old-server
+    state: absent
+"""
+
+RETURN = r"""
+backup_server:
+  description: The backup server as it is stored, or in check mode would be.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name in the cluster.
+      type: str
+      sample: eclipse-che-backup-server-config
+    repository:
+      description: The restic repository, without credentials. Empty when O(state=absent).
+      type: str
+      sample: rest:https://backups.example.com:8000/che/
+    stored_as:
+      description: The kind that it is stored as. Empty when there was nothing to remove.
+      type: str
+      sample: ConfigMap
+    initialized:
+      description: Whether this task made the repository.
+      type: bool
+"""
+
+from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec, common_spec, server_spec
+from ansible_collections.community.che.plugins.module_utils._module import CheModule
+from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest, apply
+
+SPEC = (
+    common_spec()
+    + server_spec()
+    + ArgumentSpec(
+        {
+            "name": {"type": "str", "default": "eclipse-che-backup-server-config"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "initialize": {"type": "bool", "default": False},
+        }
+    )
+)
+
+
+def main() -> None:
+    module = CheModule(SPEC)
+    module.run(lambda cluster: apply(cluster, ServerRequest.read(module.params, module.check_mode)))
+
+
+if __name__ == "__main__":
+    main()
