@@ -24,8 +24,6 @@ _FIRST_WITHOUT_DATABASE = (7, 62)
 
 _NEXT_STEP = "Put back what the database's server was set up with, so that it can be dumped."
 
-_Secrets = Mapping[str, RawObject]
-
 
 @dataclass(frozen=True)
 class Database:
@@ -78,7 +76,7 @@ def find_databases(
     """
     running = {name_of(deployment) for deployment in deployments}
     by_name = {name_of(secret): secret for secret in secrets}
-    return tuple(_found(cluster, running, by_name))
+    return tuple(_found(cluster, running, _Secrets(cluster.namespace, by_name)))
 
 
 def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterator[Database]:
@@ -97,7 +95,7 @@ def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     user, password = cluster.setting(generation.database_user), cluster.setting(generation.database_password)
     if secret or not (user and password):
         secret = secret or "postgres-credentials"
-        user, password = _value(secrets, secret, "user"), _value(secrets, secret, "password")
+        user, password = secrets.value(secret, "user"), secrets.value(secret, "password")
     return Database("che", name, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, user, password)
 
 
@@ -107,25 +105,33 @@ def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     password = cluster.setting(generation.identity_database_password)
     if secret or not password:
         secret = secret or "che-identity-postgres-secret"
-        password = _value(secrets, secret, "password")
+        password = secrets.value(secret, "password")
     return Database("keycloak", "keycloak", _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
 
 
 def _openvsx_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     secret = cluster.setting(_OPENVSX_SECRET_FIELD) or "openvsx-credentials"
-    name, user, password = (_value(secrets, secret, f"database-{key}") for key in ("name", "user", "password"))
+    name, user, password = (secrets.value(secret, f"database-{key}") for key in ("name", "user", "password"))
     return Database("openvsx", name, _OPENVSX_DEPLOYMENT, _OPENVSX_DEPLOYMENT, _PORT, secret, user, password)
 
 
-def _value(secrets: _Secrets, secret: str, key: str) -> str:
-    """Return the decoded text under a key of a Secret."""
-    if secret not in secrets:
-        raise CredentialsError("The Secret with a database's credentials is missing", f"Secret {secret}", _NEXT_STEP)
-    data = secrets[secret].get("data") or {}
-    try:
-        value = base64.b64decode(data.get(key) or "", validate=True).decode()
-    except ValueError:
-        raise CredentialsError(f"The key {key} is not text", f"Secret {secret}", _NEXT_STEP) from None
-    if not value:
-        raise CredentialsError(f"The key {key} is missing or empty", f"Secret {secret}", _NEXT_STEP)
-    return value
+@dataclass(frozen=True)
+class _Secrets:
+    """The Secrets of one namespace, by name."""
+
+    namespace: str
+    by_name: Mapping[str, RawObject] = field(repr=False)
+
+    def value(self, name: str, key: str) -> str:
+        """Return the decoded text under a key of a Secret; it is never empty."""
+        on = f"Secret {self.namespace}/{name}"
+        if name not in self.by_name:
+            raise CredentialsError("the Secret with a database's credentials is missing", on, _NEXT_STEP)
+        data = self.by_name[name].get("data") or {}
+        try:
+            value = base64.b64decode(data.get(key) or "", validate=True).decode()
+        except ValueError:
+            raise CredentialsError(f"the key {key} is not text", on, _NEXT_STEP) from None
+        if not value:
+            raise CredentialsError(f"the key {key} is missing or empty", on, _NEXT_STEP)
+        return value

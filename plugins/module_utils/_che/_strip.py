@@ -37,7 +37,7 @@ _SPEC = {"PersistentVolumeClaim": ("volumeName",), "Namespace": ("finalizers",)}
 
 
 def strip(obj: RawObject) -> dict[str, Any]:
-    """Return a copy of an object without status, identity, owners, known finalizers and what binds it to its cluster."""
+    """Return a copy of an object without status, identity, owners, known finalizers and ties to its cluster."""
     stripped: dict[str, Any] = {key: value for key, value in obj.items() if key != "status"}
     stripped["metadata"] = _strip_metadata(stripped.get("metadata") or {})
     bound = _SPEC.get(stripped.get("kind", ""), ())
@@ -64,7 +64,7 @@ def _without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def normalise(obj: RawObject) -> dict[str, Any]:
-    """Return an object as it is compared: stripped, and without what is empty, which an API server may add or leave out."""
+    """Return an object as it is compared: stripped, and without empty fields, which a server may add or leave out."""
     normalised: dict[str, Any] = _without_empty(strip(obj))
     return normalised
 
@@ -79,4 +79,4 @@ def _without_empty(value: Any) -> Any:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or value == {} or value == []
+    return value is None or value in ({}, [])

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order in which objects come back: each wave needs the ones before it, for its dry run as well as for its writes."""
+"""The order in which objects come back: each wave needs the ones before it, for its dry run and for its writes."""
 
 from __future__ import annotations
 

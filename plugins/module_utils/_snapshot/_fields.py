@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values to JSON and back: camelCase when written, every field checked when read, as a backup may be damaged or hostile."""
+"""Values to JSON and back: in camelCase, and every field checked when read, as a backup may be damaged or hostile."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Fields:
     @staticmethod
     def _refuse(path: str, expected: str) -> NoReturn:
         raise ManifestError(
-            f"A field should be {expected}",
+            f"a field should be {expected}",
             on=path or "the document as a whole",
             next_step="The backup is damaged, or was not written by this collection. Choose another one.",
         )

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which backups a repository holds, told by its snapshots' tags alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
+from ansible_collections.community.che.plugins.module_utils._snapshot._errors import CatalogueError
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import OURS, Tags, read_tags
+
+COMPLETE = "complete"
+INCOMPLETE = "incomplete"
+LEGACY = "legacy"
+LATEST = "latest"
+
+# Where the old operator put its files together before it called restic.
+_LEGACY_PATHS = ("/tmp/che-backup-data",)
+_SHORT = 8
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class PartRef:
+    """A part as its snapshot's tags tell it.
+
+    Args:
+        kind: ``installation``, ``database`` and so on.
+        name: Its name among the parts of its kind, empty when it needs none.
+        snapshot: Its snapshot's full id.
+        bytes: What it holds, before restic packs it; 0 when an old restic didn't say.
+    """
+
+    kind: str
+    name: str
+    snapshot: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup.
+
+    Args:
+        id: The full snapshot id of its seal; of its newest part where the seal is missing; of itself when legacy.
+        run: The run that made it, empty when legacy.
+        created: When that snapshot was begun.
+        state: ``complete``, ``incomplete`` or ``legacy``.
+        parts: Its parts, oldest first.
+        bytes: What its parts hold together.
+        data_added: What its snapshots added to the repository, packed.
+    """
+
+    id: str
+    run: str
+    created: datetime
+    state: str
+    parts: tuple[PartRef, ...]
+    bytes: int
+    data_added: int
+
+    @property
+    def snapshots(self) -> frozenset[str]:
+        """The ids that lead to this backup."""
+        return frozenset((self.id, *(part.snapshot for part in self.parts)))
+
+
+def catalogue(snapshots: Iterable[Snapshot]) -> list[Backup]:
+    """Return the backups that a repository's snapshots make up, newest first; other people's snapshots are left out."""
+    runs: dict[str, list[tuple[Tags, Snapshot]]] = defaultdict(list)
+    backups = []
+    for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.time):
+        tags = read_tags(snapshot.tags)
+        if tags:
+            runs[tags.run].append((tags, snapshot))
+        elif OURS not in snapshot.tags and snapshot.paths == _LEGACY_PATHS:
+            backups.append(_backup(LEGACY, "", snapshot, [(Tags("", "installation"), snapshot)]))
+    for run, members in runs.items():
+        backups += _backups_of_run(run, members)
+    return sorted(backups, key=lambda backup: (backup.created, backup.id), reverse=True)
+
+
+def _backups_of_run(run: str, members: Sequence[tuple[Tags, Snapshot]]) -> list[Backup]:
+    # Of a part that was sent twice the newer one counts, and stands at its own place in time.
+    parts: dict[tuple[str, str], tuple[Tags, Snapshot]] = {}
+    for tags, snapshot in members:
+        if not tags.is_seal:
+            parts.pop((tags.part, tags.name), None)
+            parts[tags.part, tags.name] = (tags, snapshot)
+    newest = list(parts.values())
+    seals = [
+        _backup(COMPLETE if tags.parts == len(parts) else INCOMPLETE, run, snapshot, newest)
+        for tags, snapshot in members
+        if tags.is_seal
+    ]
+    return seals or [_backup(INCOMPLETE, run, newest[-1][1], newest)]
+
+
+def _backup(state: str, run: str, head: Snapshot, parts: Sequence[tuple[Tags, Snapshot]]) -> Backup:
+    added = {snapshot.id: snapshot.data_added or 0 for snapshot in (head, *(part for _tags, part in parts))}
+    return Backup(
+        id=head.id,
+        run=run,
+        created=head.time,
+        state=state,
+        parts=tuple(PartRef(tags.part, tags.name, part.id, part.bytes or 0) for tags, part in parts),
+        bytes=sum(part.bytes or 0 for _tags, part in parts),
+        data_added=sum(added.values()),
+    )
+
+
+def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
+    """Return the one restorable backup that an id leads to.
+
+    Args:
+        backups: As ``catalogue`` returns them.
+        wanted: ``latest``, which is the newest complete one, or the start of the id of a seal or of a part.
+
+    Raises:
+        CatalogueError: The id leads to no backup, to several, or to an incomplete one.
+    """
+    if wanted == LATEST:
+        return _latest(backups)
+    # An empty id is the start of every id, and means none of them.
+    found = [backup for backup in backups if wanted and any(id_.startswith(wanted) for id_ in backup.snapshots)]
+    if not found:
+        raise CatalogueError("no backup has this id", on=f"id {wanted!a}", next_step=_newest(backups))
+    if len(found) > 1:
+        candidates = ", ".join(backup.id for backup in found[:_FEW])
+        raise CatalogueError(
+            f"this id is the start of {len(found)} backups' ids",
+            on=f"id {wanted}",
+            next_step=f"Give more digits of the one you mean: {candidates}.",
+        )
+    return _require_restorable(found[0], backups)
+
+
+def _latest(backups: Sequence[Backup]) -> Backup:
+    complete = [backup for backup in backups if backup.state == COMPLETE]
+    if not complete:
+        raise CatalogueError("the repository has no complete backup", on=f"id {LATEST}", next_step=_newest(backups))
+    return complete[0]
+
+
+def _require_restorable(backup: Backup, backups: Sequence[Backup]) -> Backup:
+    if backup.state == INCOMPLETE:
+        raise CatalogueError(
+            "this backup is incomplete: its run did not finish, or one of its parts was removed",
+            on=f"id {backup.id[:_SHORT]}, run {backup.run!a}",
+            next_step=_newest([other for other in backups if other.state != INCOMPLETE]),
+        )
+    return backup
+
+
+def _newest(backups: Sequence[Backup]) -> str:
+    """Return the advice that names the newest few backups."""
+    if not backups:
+        return "There is none to choose from: make a backup first, or check the repository's path."
+    few = (f"{backup.id[:_SHORT]} of {backup.created:%Y-%m-%d %H:%M} ({backup.state})" for backup in backups[:_FEW])
+    return f"Choose another one; the newest are {', '.join(few)}."

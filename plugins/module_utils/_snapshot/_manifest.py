@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The manifest: what a backup's parts are and how to prove that they came back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import NoReturn
+
+from ansible_collections.community.che.plugins.module_utils._snapshot._errors import ManifestError
+from ansible_collections.community.che.plugins.module_utils._snapshot._fields import DIGEST, SHA256, Fields, to_plain
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
+
+FILE_NAME = "manifest.json"
+VERSION = 1
+
+_MAX_BYTES = 64 * 1024 * 1024
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_RUN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_OBJECT = re.compile(r"[A-Za-z]+/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_DAMAGED = "The backup is damaged, or was not written by this collection. Choose another one."
+
+
+def timestamp(moment: datetime) -> str:
+    """Write an aware moment as the manifest does: ISO 8601, in UTC, in whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where the backup comes from.
+
+    Args:
+        namespace: Che's namespace.
+        che_cluster: The CheCluster's name.
+        api_version: The CheCluster's group and version.
+        che_version: As the operator reported it.
+        infrastructure: ``Kubernetes`` or ``OpenShift``.
+        apps_domain: The domain of its routes or ingresses, empty when unknown.
+    """
+
+    namespace: str
+    che_cluster: str
+    api_version: str
+    che_version: str
+    infrastructure: str
+    apps_domain: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Installation:
+        """Read it from JSON; raises ``ManifestError``."""
+        return cls(
+            namespace=fields.text("namespace"),
+            che_cluster=fields.text("cheCluster"),
+            api_version=fields.text("apiVersion"),
+            che_version=fields.text("cheVersion"),
+            infrastructure=fields.text("infrastructure"),
+            apps_domain=fields.text("appsDomain"),
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a backup, as it was read back.
+
+    Args:
+        kind: ``installation`` or ``database``.
+        name: Its name among the parts of its kind.
+        repository: The id of the restic repository that holds it.
+        snapshot: Its snapshot's full id.
+        files: How many files the snapshot holds.
+        bytes: Their length together, before restic packs them.
+        objects: For ``installation``: each object's digest by ``Kind/name``.
+        database: For ``database``: what was counted in it.
+    """
+
+    kind: str
+    name: str
+    repository: str
+    snapshot: str
+    files: int
+    bytes: int
+    objects: Mapping[str, str] | None = None
+    database: DatabaseFigures | None = None
+
+    @classmethod
+    def read(cls, fields: Fields) -> Part:
+        """Read it from JSON; raises ``ManifestError``."""
+        kind = fields.text("kind", re.compile("installation|database"))
+        return cls(
+            kind=kind,
+            name=fields.text("name"),
+            repository=fields.text("repository", SHA256),
+            snapshot=fields.text("snapshot", SHA256),
+            files=fields.count("files"),
+            bytes=fields.count("bytes"),
+            objects=fields.section("objects").as_texts(_OBJECT, DIGEST) if kind == "installation" else None,
+            database=DatabaseFigures.read(fields.section("database")) if kind == "database" else None,
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A backup's manifest.
+
+    Args:
+        collection_version: The version of this collection that wrote it.
+        run: The run's id.
+        created: When, as ``timestamp`` writes it.
+        installation: Where it comes from.
+        restic_version: The restic that wrote the seal.
+        parts: Every part, in the order in which they were written.
+    """
+
+    collection_version: str
+    run: str
+    created: str
+    installation: Installation
+    restic_version: str
+    parts: tuple[Part, ...]
+    manifest_version: int = field(default=VERSION, init=False)
+
+    def to_json(self) -> str:
+        """Write it as JSON: the same manifest always gives the same text."""
+        return json.dumps(to_plain(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, document: bytes) -> Manifest:
+        """Read it.
+
+        Raises:
+            ManifestError: It is no JSON, was written for a later version, or a field is missing or not what it should
+                be; nothing else is raised, whatever the document holds.
+        """
+        fields = Fields(_decode(document))
+        _require_our_version(fields.integer("manifestVersion"))
+        return cls(
+            collection_version=fields.text("collectionVersion"),
+            run=fields.text("run", _RUN),
+            created=fields.text("created", _TIMESTAMP),
+            installation=Installation.read(fields.section("installation")),
+            restic_version=fields.text("resticVersion"),
+            parts=tuple(Part.read(part) for part in fields.sections("parts")),
+        )
+
+
+def _require_our_version(version: int) -> None:
+    if version != VERSION:
+        raise ManifestError(
+            f"the manifest has version {version}, this collection reads version {VERSION}",
+            on="manifestVersion",
+            next_step="Use the version of the collection that wrote the backup, or a later one.",
+        )
+
+
+def _decode(document: bytes) -> object:
+    if len(document) > _MAX_BYTES:
+        raise ManifestError(f"the manifest is larger than {_MAX_BYTES} bytes", on=FILE_NAME, next_step=_DAMAGED)
+    try:
+        return json.loads(document.decode(), parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+    # A RecursionError is how the decoder bounds the depth.
+    except (ValueError, RecursionError):
+        raise ManifestError("the manifest is not JSON", on=FILE_NAME, next_step=_DAMAGED) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field stands twice")
+    return fields
