@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From restic's exit code and last words to a typed error with a next step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.community.che.plugins.module_utils._repository._errors import (
+    AccessDenied,
+    NoRepository,
+    NoSnapshot,
+    NoSuchFile,
+    RepositoryError,
+    RepositoryExists,
+    RepositoryLocked,
+    ResticFailed,
+    ServerFault,
+    SnapshotIncomplete,
+    UntrustedCertificate,
+    WrongPassword,
+)
+
+_MESSAGE_LIMIT = 600
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An error that restic is known to report."""
+
+    error: type[RepositoryError]
+    what: str
+    next_step: str
+
+
+# https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
+_BY_EXIT_CODE: Mapping[int, _Known] = {
+    3: _Known(SnapshotIncomplete, "restic could not save everything", "Nothing of this run counts; see the reason."),
+    10: _Known(NoRepository, "There is no repository at this place", "Check the path, or have it initialised."),
+    11: _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again."),
+    12: _Known(WrongPassword, "The repository password is wrong", "Give the one it was initialised with."),
+}
+
+# Where restic says 1 for everything, its words decide.
+_BY_WORDS: Sequence[tuple[str, _Known]] = (
+    (
+        "config file already exists",
+        _Known(RepositoryExists, "There is a repository already", "Use it, or another path."),
+    ),
+    (
+        "no matching ID found",
+        _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has."),
+    ),
+    ("not found in snapshot", _Known(NoSuchFile, "The snapshot has no such file", "Choose another backup.")),
+    (
+        "response (401)",
+        _Known(AccessDenied, "The backup server does not accept the user name and password", "Check them."),
+    ),
+    (
+        "response (403)",
+        _Known(AccessDenied, "The backup server forbids the request", "Check the user's rights and append-only mode."),
+    ),
+    (
+        "response (507)",
+        _Known(ServerFault, "The backup server is full", "Make room there, then try again."),
+    ),
+    (
+        "x509: ",
+        _Known(UntrustedCertificate, "The backup server's certificate is not trusted", "Give its CA certificate."),
+    ),
+)
+
+
+def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> RepositoryError:
+    """Say what it means that restic has failed.
+
+    Args:
+        code: restic's exit code.
+        stderr: restic's messages.
+        on: The repository, without secrets.
+        secrets: What must not appear in the error, whatever restic wrote.
+    """
+    words = last_words(stderr, secrets)
+    known = _BY_EXIT_CODE.get(code) or next((known for fragment, known in _BY_WORDS if fragment in words), None)
+    if known is None:
+        return ResticFailed(f"restic failed with exit code {code}: {words or 'no reason given'}", on)
+    reason = f": {words}" if code == 3 and words else ""
+    return known.error(f"{known.what}{reason}", on, known.next_step)
+
+
+def last_words(stderr: str, secrets: Iterable[str]) -> str:
+    """The reason that restic gives, bounded, on one line, without secrets.
+
+    That is the message of its ``exit_error``, after those of the files that it could not read. Without any of them, as
+    when it was stopped while it tried again and again, it is the last line.
+    """
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    messages = [text for text in map(_message, _json_objects(lines)) if text] or lines[-1:]
+    return redact(" ".join("; ".join(messages).split()), secrets)[:_MESSAGE_LIMIT]
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret, also in its URL form, as ``***``."""
+    for secret in secrets:
+        for form in (secret, quote(secret, safe=""), quote(secret)):
+            text = text.replace(form, "***")
+    return text
+
+
+def _json_objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for line in lines:
+        if line.startswith("{"):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def _message(data: Mapping[str, Any]) -> str:
+    if data.get("message_type") == "exit_error":
+        return str(data.get("message", ""))
+    if data.get("message_type") == "error":
+        return f"{data.get('item', '')}: {data.get('error', {}).get('message', '')}"
+    return ""

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""restic's own notation for a repository, read into the typed server and written from it.
+
+No error quotes any part of a URL: in a malformed one the password may stand anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidServer, UrlError
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer, Server, bracketed
+
+_EXAMPLE = "A repository URL looks like rest:https://backup.example.org:8000/che."
+_PREFIX = "rest:"
+_PREFIXES_OF_OTHER_VERSIONS = ("s3:", "sftp:")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PORT = re.compile(r"[0-9]{1,5}")
+
+
+@dataclass(frozen=True)
+class ParsedUrl:
+    """What a repository URL says: the server, and who to be there.
+
+    Args:
+        server: Where the repository is.
+        username: The user name of the URL, decoded, or None.
+        password: The password of the URL, decoded, or None.
+    """
+
+    server: Server
+    username: str | None
+    password: str | None = field(repr=False)
+
+
+def parse_repository_url(url: str) -> ParsedUrl:
+    """Read a repository URL in restic's notation.
+
+    ``rest:https://user@host:8000/path`` and ``rest:http://...`` are restic's; ``rest:host:1234/path`` is how the old
+    operator's documents write it, and means https. A port left out is the protocol's own.
+
+    Raises:
+        UrlError: The URL can't be understood, or names a kind of server that is not supported.
+    """
+    remainder = _without_prefix(url)
+    protocol, separator, location = remainder.partition("://")
+    if not separator:
+        protocol, location = "https", remainder
+    authority, _slash, path = location.partition("/")
+    userinfo, at_sign, host_and_port = authority.rpartition("@")
+    username, password = _user(userinfo) if at_sign else (None, None)
+    hostname, port = _host_and_port(host_and_port)
+    try:
+        server = RestServer(hostname, _path(path), protocol.lower(), port)
+    except InvalidServer as error:
+        raise UrlError(error.what, "repository URL", error.next_step or _EXAMPLE) from None
+    return ParsedUrl(server, username, password)
+
+
+def format_repository_url(server: Server, username: str | None = None) -> str:
+    """Write a server in restic's notation, ending in a slash.
+
+    Args:
+        server: The server to write.
+        username: A user name to put in front of the host. There is no way to put a password there.
+    """
+    user = f"{quote(username, safe='')}@" if username else ""
+    port = f":{server.port}" if server.port else ""
+    path = f"/{quote(server.repository_path)}/" if server.repository_path else "/"
+    return f"{_PREFIX}{server.protocol}://{user}{bracketed(server.hostname)}{port}{path}"
+
+
+def _error(what: str, next_step: str = _EXAMPLE) -> UrlError:
+    return UrlError(what, "repository URL", next_step)
+
+
+def _without_prefix(url: str) -> str:
+    if not url:
+        raise _error("The URL is empty")
+    if " " in url or not url.isprintable():
+        raise _error("The URL has a space or a character that can't be printed", "Write a space as %20.")
+    if "?" in url or "#" in url:
+        raise _error("The URL has a query ('?') or a fragment ('#')", "In a password write them as %3F and %23.")
+    if url.startswith(_PREFIXES_OF_OTHER_VERSIONS):
+        kind = url.partition(":")[0]
+        raise _error(f"Servers of kind {kind}: are not supported yet by this version; use rest:")
+    if not url.startswith(_PREFIX):
+        raise _error("The URL does not start with the kind of its server, which is rest:")
+    return url[len(_PREFIX) :]
+
+
+def _user(userinfo: str) -> tuple[str, str | None]:
+    if "@" in userinfo:
+        raise _error("The user part has an @ of its own", "In a user name or password write @ as %40.")
+    name, colon, secret = userinfo.partition(":")
+    username = _decoded(name, "user name")
+    if not username or ":" in username:
+        raise _error("The user name is empty or has a colon, which no server can accept")
+    return username, _decoded(secret, "password") if colon else None
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    if text.startswith("["):
+        hostname, closing, rest = text[1:].partition("]")
+        if not closing or ":" not in hostname or (rest and not rest.startswith(":")):
+            raise _error("The host's brackets are not around an IPv6 address")
+        return hostname, _port(rest[1:]) if rest else None
+    hostname, colon, port = text.partition(":")
+    if ":" in port:
+        raise _error("The host has more than one colon", "Put an IPv6 address in brackets.")
+    return hostname, _port(port) if colon else None
+
+
+def _port(text: str) -> int:
+    if not _PORT.fullmatch(text):
+        raise _error("The port is not a number between 1 and 65535")
+    return int(text)
+
+
+def _path(text: str) -> str:
+    if "%2f" in text.lower():
+        raise _error("The repository path has an encoded slash (%2F)", "Write it as a slash.")
+    return _decoded(text, "repository path")
+
+
+def _decoded(text: str, part: str) -> str:
+    if _BROKEN_ESCAPE.search(text):
+        raise _error(f"The {part} has a % that starts no percent-encoding", "Write % itself as %25.")
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _error(f"The {part} is not UTF-8 once decoded") from None
+    if not decoded.isprintable():
+        raise _error(f"The {part} has a character that can't be printed")
+    return decoded
