@@ -17,7 +17,6 @@ from ansible_collections.community.che.plugins.module_utils._che._objects import
 _CHE_DEPLOYMENT = "postgres"
 _KEYCLOAK_DEPLOYMENT = "keycloak"
 _OPENVSX_DEPLOYMENT = "openvsx-database"
-_OPENVSX_SECRET_FIELD = "components.openVSXRegistry.credentialsSecretName"
 _PORT = 5432
 # From this version on Che has no database of its own, and ignores what the CheCluster still says about one.
 _FIRST_WITHOUT_DATABASE = (7, 62)
@@ -110,7 +109,7 @@ def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
 
 
 def _openvsx_database(cluster: CheCluster, secrets: _Secrets) -> Database:
-    secret = cluster.setting(_OPENVSX_SECRET_FIELD) or "openvsx-credentials"
+    secret = cluster.setting(cluster.generation.openvsx_secret) or "openvsx-credentials"
     name, user, password = (secrets.value(secret, f"database-{key}") for key in ("name", "user", "password"))
     return Database("openvsx", name, _OPENVSX_DEPLOYMENT, _OPENVSX_DEPLOYMENT, _PORT, secret, user, password)
 

@@ -45,6 +45,7 @@ class Generation:
         database_password: The password in plain text, where the version allows that.
         identity_database_secret: The Secret with the password of the identity provider's database.
         identity_database_password: That password in plain text, where the version allows that.
+        openvsx_secret: The Secret with the name, the user and the password of the OpenVSX registry's database.
         naming_fields: Every other field that names a Secret or a ConfigMap.
     """
 
@@ -62,6 +63,7 @@ class Generation:
     database_password: str = ""
     identity_database_secret: str = ""
     identity_database_password: str = ""
+    openvsx_secret: str = ""
 
 
 _V1 = Generation(
@@ -112,6 +114,7 @@ _V2 = Generation(
     external_database="components.database.externalDb",
     database_name="components.database.postgresDb",
     database_secret="components.database.credentialsSecretName",
+    openvsx_secret="components.openVSXRegistry.credentialsSecretName",
     naming_fields=(
         NamingField("Secret", "networking.tlsSecretName"),
         NamingField("Secret", "gitServices.*.*.secretName"),

@@ -52,9 +52,9 @@ class Fields:
         return name in self._fields
 
     def text(self, name: str, pattern: re.Pattern[str] = ANY_TEXT) -> str:
-        """Read a string that matches the whole pattern and can be written as UTF-8 (JSON can name lone surrogates)."""
+        """Read a string that matches the whole pattern and can be written as UTF-8."""
         value = self._value(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value) or not _is_unicode(value):
+        if not isinstance(value, str) or not pattern.fullmatch(value) or not is_unicode(value):
             self._refuse(self._at(name), "text" if pattern is ANY_TEXT else f"text like {pattern.pattern}")
         return value
 
@@ -90,7 +90,7 @@ class Fields:
     def as_texts(self, keys: re.Pattern[str], values: re.Pattern[str]) -> dict[str, str]:
         """Read this object as a whole, as a map from text to text."""
         for key in self._fields:
-            if not keys.fullmatch(key) or not _is_unicode(key):
+            if not keys.fullmatch(key) or not is_unicode(key):
                 self._refuse(self._at(ascii(key)), f"a key like {keys.pattern}")
         return {key: self.text(key, values) for key in self._fields}
 
@@ -111,7 +111,8 @@ class Fields:
         )
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: escapes in JSON and YAML can name lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -69,7 +69,19 @@ def object_at(path: str, document: object) -> dict[str, Any]:
     name = name_of(obj)
     if not _NAME.fullmatch(name) or (path not in FILE_KINDS and name != place.stem):
         raise misplaced("the object in the file has another name", path)
+    if not _is_metadata(obj["metadata"]):
+        raise misplaced("the object in the file has metadata that no object has", path)
     return obj
+
+
+def _is_metadata(metadata: dict[str, Any]) -> bool:
+    maps = (metadata.get("labels") or {}, metadata.get("annotations") or {})
+    texts = metadata.get("finalizers") or []
+    return (
+        all(isinstance(held, dict) and all(isinstance(value, str) for value in held.values()) for held in maps)
+        and isinstance(texts, list)
+        and all(isinstance(text, str) for text in texts)
+    )
 
 
 def _is_served(kind: str, api_version: str) -> bool:

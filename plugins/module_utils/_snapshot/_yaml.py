@@ -10,6 +10,8 @@ import traceback
 from functools import cache
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._snapshot._fields import is_unicode
+
 try:
     import yaml
 except ImportError:
@@ -70,10 +72,12 @@ def _place(error: Any) -> str:
 
 def _is_plain(data: object) -> bool:
     if isinstance(data, dict):
-        return all(isinstance(key, str) for key in data) and all(map(_is_plain, data.values()))
+        return all(isinstance(key, str) and _is_plain(key) and _is_plain(value) for key, value in data.items())
     if isinstance(data, list):
         return all(map(_is_plain, data))
-    return math.isfinite(data) if isinstance(data, float) else data is None or isinstance(data, (str, int))
+    if isinstance(data, str):
+        return is_unicode(data)
+    return math.isfinite(data) if isinstance(data, float) else data is None or isinstance(data, int)
 
 
 @cache
