@@ -68,7 +68,10 @@ class CheModule:
         self._module.exit_json(**result)
 
     def _require_libraries(self) -> None:
-        for library, trace in (("kubernetes", CONNECT_IMPORT_ERROR or STREAM_IMPORT_ERROR), ("PyYAML", YAML_IMPORT_ERROR)):
+        for library, trace in (
+            ("kubernetes", CONNECT_IMPORT_ERROR or STREAM_IMPORT_ERROR),
+            ("PyYAML", YAML_IMPORT_ERROR),
+        ):
             if trace:
                 self._module.fail_json(msg=missing_required_lib(library), exception=trace)
 
@@ -83,4 +86,4 @@ class CheModule:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(f"the task was stopped by signal {number}", next_step="Run it again: nothing half-made was left.")
+    raise Interrupted(f"The task was stopped by signal {number}", next_step="Run it again: nothing half-made was left.")

@@ -19,7 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS
-from ansible_collections.community.che.plugins.module_utils._snapshot._tags import database_tags
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 
 RETRY = "Mend that and run the task again; nothing half-made counts as a backup."
 
@@ -60,7 +60,7 @@ def _dump(
     plan = dump_job(
         endpoint_of(database, namespace),
         repository.access,
-        tags=database_tags(request.run_id, database.role, database.name),
+        tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
         options=options,
         role=database.role,

@@ -64,7 +64,7 @@ def collect(cluster: Cluster, namespace: str, name: str | None) -> Installation:
     che_cluster = CheCluster(find_che_cluster(cluster, namespace, name))
     if external_database(che_cluster):
         raise CheError(
-            "its database is external, and this version does not back up external databases",
+            "Its database is external, and this version does not back up external databases",
             f"CheCluster {namespace}/{che_cluster.name}",
             "Back that database up with its server's own tools.",
         )
@@ -96,12 +96,12 @@ def find_che_cluster(cluster: Cluster, namespace: str, name: str | None) -> Obje
         return found[0]
     if not found:
         raise CheError(
-            f"there is no CheCluster{f' named {name}' if name else ''}",
+            f"There is no CheCluster{f' named {name}' if name else ''}",
             f"namespace {namespace}",
             "Check namespace and che_cluster; to bring a lost one back, restore a backup.",
         )
     names = ", ".join(item["metadata"]["name"] for item in found)
-    raise CheError(f"there are several CheClusters: {names}", f"namespace {namespace}", "Name one with che_cluster.")
+    raise CheError(f"There are several CheClusters: {names}", f"namespace {namespace}", "Name one with che_cluster.")
 
 
 def che_cluster_kind(cluster: Cluster) -> Kind:
@@ -114,7 +114,7 @@ def che_cluster_kind(cluster: Cluster) -> Kind:
         if cluster.serves(kind):
             return kind
     raise CheError(
-        "the cluster does not serve the kind CheCluster",
+        "The cluster does not serve the kind CheCluster",
         "CustomResourceDefinition checlusters.org.eclipse.che",
         "Install the operator of Che first.",
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
-from ansible_collections.community.che.plugins.module_utils._backup._seal import MANIFEST, MANIFEST_LIMIT
+from ansible_collections.community.che.plugins.module_utils._backup._seal import MANIFEST_LIMIT
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
@@ -24,7 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._run._record import 
 from ansible_collections.community.che.plugins.module_utils._run._run import records_of
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Backup, resolve
-from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import FILE_NAME, Manifest
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def read_manifest(repository: Repository, backup: Backup) -> Manifest:
     Raises:
         ManifestError: It can't be understood.
     """
-    return Manifest.from_json(repository.restic.dump(backup.id, MANIFEST, MANIFEST_LIMIT).decode("utf-8", "replace"))
+    return Manifest.from_json(repository.restic.dump(backup.id, FILE_NAME, MANIFEST_LIMIT))
 
 
 def _followed(cluster: Cluster, request: InfoRequest) -> Record | None:

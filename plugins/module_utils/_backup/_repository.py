@@ -72,7 +72,7 @@ def refuse_legacy_neighbours(repository: Repository, beside_legacy: bool) -> Non
     legacy = [backup for backup in repository.backups() if backup.state == "legacy"]
     if legacy and not beside_legacy:
         raise CheError(
-            f"the repository holds {len(legacy)} snapshots of the old operator, whose restore takes the last one",
+            f"The repository holds {len(legacy)} snapshots of the old operator, whose restore takes the last one",
             repository.location,
             "Use another repository_path, or set beside_legacy: true and give the old operator explicit snapshot ids.",
         )

@@ -81,7 +81,7 @@ def read_run_id(params: Mapping[str, Any]) -> str:
     run_id = params["run_id"] or new_run_id()
     if not _RUN_ID.fullmatch(run_id):
         raise UsageError(
-            "run_id is not a name that an object can carry",
+            "This run_id is not a name that an object can carry",
             f"run_id {run_id[:60]}",
             "Use at most 30 lower-case letters, digits and dashes, with a letter or digit at both ends.",
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.community.che.plugins.module_utils._backup._dump import DumpedDatabase
@@ -14,22 +15,22 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._repository._restic import BackupSummary
-from ansible_collections.community.che.plugins.module_utils._run._record import now_text
-from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digest
+from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
+from ansible_collections.community.che.plugins.module_utils._snapshot._info import BackupInfo
 from ansible_collections.community.che.plugins.module_utils._snapshot._layout import (
-    BackupInfo,
     read_installation,
     write_installation,
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import (
-    InstallationFacts,
+    FILE_NAME,
     Manifest,
     Part,
+    timestamp,
 )
-from ansible_collections.community.che.plugins.module_utils._snapshot._tags import installation_tags, seal_tags
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Installation as SavedInstallation
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags, seal_tags
 from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
 
-MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 * 1024 * 1024
 
 
@@ -45,12 +46,12 @@ def send_installation(installation: Installation, repository: Repository, run_id
         back.mkdir()
         files = write_installation(sent, installation.objects, _info(installation))
         namespace = installation.che_cluster.namespace
-        summary = repository.restic.backup_folder(sent, installation_tags(run_id), host=namespace)
+        summary = repository.restic.backup_folder(sent, part_tags(run_id, "installation"), host=namespace)
         repository.restic.restore_folder(summary.snapshot_id, back)
-        digests = object_digests(read_installation(back, namespace))
+        digests = object_digests(read_installation(back))
     if digests != object_digests(installation.objects):
         raise CheError(
-            "the objects read back from the repository are not those that were sent",
+            "The objects read back from the repository are not those that were sent",
             f"snapshot {summary.snapshot_id[:8]}",
             "Check the backup server's storage with restic check --read-data.",
         )
@@ -66,15 +67,10 @@ def send_installation(installation: Installation, repository: Repository, run_id
     return part, summary
 
 
-def object_digests(objects: Sequence[dict]) -> dict[str, str]:
-    """The digest of every object, by its kind and name."""
-    return {f"{obj['kind']}/{obj['metadata']['name']}": object_digest(obj) for obj in objects}
-
-
 def _info(installation: Installation) -> BackupInfo:
     che_cluster = installation.che_cluster
     return BackupInfo(
-        creation_date=now_text(),
+        creation_date=timestamp(datetime.now(timezone.utc)),
         che_version=che_cluster.version,
         infrastructure=installation.infrastructure,
         apps_domain=che_cluster.apps_domain(),
@@ -109,8 +105,8 @@ def seal(
     manifest = Manifest(
         collection_version=COLLECTION_VERSION,
         run=run_id,
-        created=now_text(),
-        installation=InstallationFacts(
+        created=timestamp(datetime.now(timezone.utc)),
+        installation=SavedInstallation(
             namespace=che_cluster.namespace,
             che_cluster=che_cluster.name,
             api_version=che_cluster.api_version,
@@ -123,13 +119,13 @@ def seal(
     )
     text = manifest.to_json()
     with tempfile.TemporaryDirectory(prefix="che-backup-") as scratch:
-        Path(scratch, MANIFEST).write_text(text, encoding="utf-8")
+        Path(scratch, FILE_NAME).write_text(text, encoding="utf-8")
         tags = seal_tags(run_id, len(parts))
         summary = repository.restic.backup_folder(Path(scratch), tags, host=che_cluster.namespace)
     try:
-        read_back = repository.restic.dump(summary.snapshot_id, MANIFEST, MANIFEST_LIMIT)
+        read_back = repository.restic.dump(summary.snapshot_id, FILE_NAME, MANIFEST_LIMIT)
         if read_back != text.encode():
-            raise CheError("the seal read back differs from what was sent", f"snapshot {summary.snapshot_id[:8]}")
+            raise CheError("The seal read back differs from what was sent", f"snapshot {summary.snapshot_id[:8]}")
     except CheError:
         repository.restic.forget_ids([summary.snapshot_id])
         raise

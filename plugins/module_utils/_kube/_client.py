@@ -215,7 +215,7 @@ class Cluster:
             except HTTPError as error:
                 if method != "get" or deadline.expired:
                     raise Unreachable(
-                        f"the Kubernetes API server did not answer: {_first_line(error)}",
+                        f"The Kubernetes API server did not answer: {_first_line(error)}",
                         on,
                         "Check the kubeconfig, the context and that the cluster is up.",
                     ) from None
@@ -270,6 +270,6 @@ def _typed(error: Any, method: str, on: str) -> ClusterError:
         return Conflict(message, on, "Somebody else changed it meanwhile: run the task again.")
     if error.status in (400, 422) or (method != "get" and error.status == 500):
         return Rejected(message, on)
-    typed = ClusterError(f"the API server answered {error.status}: {message}", on)
+    typed = ClusterError(f"The API server answered {error.status}: {message}", on)
     typed.status = error.status
     return typed

@@ -40,7 +40,10 @@ def connect_cluster(auth: Mapping[str, Any]) -> Cluster:
     except (CoreException, ConfigException) as error:
         what, step = str(error), "Give kubeconfig, or host and api_key, or set K8S_AUTH_KUBECONFIG."
     except ApiException as error:
-        what, step = f"the API server answered {error.status} {error.reason}", "Check the credentials."
+        what, step = f"The API server answered {error.status} {error.reason}", "Check the credentials."
     except (HTTPError, OSError) as error:
-        what, step = f"the API server can't be reached: {str(error)[:300]}", "Check the address, the CA and that it is up."
+        what, step = (
+            f"the API server can't be reached: {str(error)[:300]}",
+            "Check the address, the CA and that it is up.",
+        )
     raise Unreachable(what.rstrip("."), next_step=step, stage="connect")

@@ -77,11 +77,11 @@ def exec_script(
     except ApiException as error:
         if "403" in str(error) or error.status in (401, 403):
             raise Forbidden(
-                "exec into the pod is not allowed",
+                "Exec into the pod is not allowed",
                 on,
                 "Grant get and create on pods/exec; docs/rbac.md lists what is needed.",
             ) from None
-        raise ExecFailed(f"exec into the pod failed: {str(error.reason).strip()[:300]}", on) from None
+        raise ExecFailed(f"Exec into the pod failed: {str(error.reason).strip()[:300]}", on) from None
     try:
         channel.write_stdin(script)
         out, err = [], []

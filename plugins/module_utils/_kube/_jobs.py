@@ -77,18 +77,18 @@ def _await_end(cluster: Cluster, name: str, namespace: str, deadline: Deadline, 
         if _is_true(conditions.get("Complete")):
             return
         if _is_true(conditions.get("Failed")):
-            raise JobFailed(f"the Job failed: {conditions['Failed'].get('message', 'no reason given')}", on)
+            raise JobFailed(f"The Job failed: {conditions['Failed'].get('message', 'no reason given')}", on)
         pod = _pod(cluster, name, namespace)
         if start.expired and not _started(pod):
             raise JobFailed(
-                f"the Job's pod did not start within {START_SECONDS} s: {_why_not(cluster, pod, name, namespace)}",
+                f"The Job's pod did not start within {START_SECONDS} s: {_why_not(cluster, pod, name, namespace)}",
                 on,
                 "Check that the images can be pulled (restic_image, database_image, image_pull_secrets), "
                 "and the namespace's quota and nodes.",
             )
         if deadline.expired:
             raise WaitExpired(
-                "the Job did not end in time", on, "Raise the option timeout, or look at what holds it up."
+                "The Job did not end in time", on, "Raise the option timeout, or look at what holds it up."
             )
         deadline.pause(0.5)
 
@@ -136,7 +136,7 @@ def _log(cluster: Cluster, job: Object) -> str:
     pod = _pod(cluster, name, namespace)
     if pod is None:
         raise JobFailed(
-            "the Job's pod is gone, and its result with it", JOB.named(name, namespace), "Run the task again."
+            "The Job's pod is gone, and its result with it", JOB.named(name, namespace), "Run the task again."
         )
     return cluster.log(pod["metadata"]["name"], namespace, job["spec"]["template"]["spec"]["containers"][0]["name"])
 

@@ -62,6 +62,6 @@ def wait_for(
             return found
         if deadline.expired:
             state = f": {describe()}" if describe else ""
-            raise WaitExpired(f"gave up waiting for {what}{state}", on, next_step)
+            raise WaitExpired(f"Gave up waiting for {what}{state}", on, next_step)
         deadline.pause(interval)
         interval = min(interval * 1.5, 3.0)

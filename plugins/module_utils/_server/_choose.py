@@ -55,7 +55,7 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
         stored = find_stored(cluster, namespace, name)
         if stored is None:
             raise CheError(
-                f"there is no backup server named {name}",
+                f"There is no backup server named {name}",
                 f"namespace {namespace}",
                 "Configure it with community.che.backup_server, or give repository_url and repository_password.",
             )
@@ -68,9 +68,9 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
             return stored, "it has the default name"
     if servers:
         names = ", ".join(server.name for server in servers)
-        raise CheError(f"several backup servers are configured: {names}", f"namespace {namespace}", "Name one of them.")
+        raise CheError(f"Several backup servers are configured: {names}", f"namespace {namespace}", "Name one of them.")
     raise CheError(
-        "no backup server is configured",
+        "No backup server is configured",
         f"namespace {namespace}",
         "Configure one with community.che.backup_server, or give repository_url and repository_password.",
     )
@@ -79,13 +79,13 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
 def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions) -> Access:
     """What opens the server that a task says inline; Secrets that it names are read from the namespace."""
     if options.server is None:
-        raise UsageError("the backup server is not given", next_step="Give repository_url or rest.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
     password = options.password or _secret_value(
         cluster, namespace, options.password_secret, PASSWORD_KEY, "the repository password", only=True
     )
     if not password:
         raise UsageError(
-            "the repository password is not given",
+            "The repository password is not given",
             next_step="Give repository_password, or name a Secret with repository_password_secret.",
         )
     username, server_password = options.username, options.server_password

@@ -162,7 +162,7 @@ def connect(access: Access, initialize: bool, restic_path: str, check_mode: bool
         return False
     if not initialize:
         raise CheError(
-            "there is no repository on the backup server",
+            "There is no repository on the backup server",
             adapter_for(access).location,
             "Check the path, or make a new repository there with initialize: true.",
         )
@@ -174,7 +174,7 @@ def connect(access: Access, initialize: bool, restic_path: str, check_mode: bool
 
 def _require_namespace(cluster: Cluster, namespace: str) -> None:
     if cluster.find(NAMESPACE, namespace) is None:
-        raise CheError("the namespace does not exist", f"Namespace {namespace}", "Create it, or correct namespace.")
+        raise CheError("The namespace does not exist", f"Namespace {namespace}", "Create it, or correct namespace.")
 
 
 def _access(cluster: Cluster, namespace: str, options: ServerOptions, live: StoredServer | None) -> Access:
@@ -216,7 +216,7 @@ def _desired(cluster: Cluster, name: str, options: ServerOptions, live: StoredSe
         secrets[own_connection] = {CA_KEY: options.ca_certificate}
     server = options.server or (live.server if live else None)
     if server is None:
-        raise UsageError("the backup server is not given", next_step="Give repository_url or rest.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
     stored = StoredServer(
         name=name,
         server=server,
@@ -244,7 +244,7 @@ def _write_secret(cluster: Cluster, namespace: str, name: str, data: Mapping[str
         return True
     if not _is_ours(live):
         raise CheError(
-            "a Secret of that name exists and is not ours",
+            "A Secret of that name exists and is not ours",
             SECRET.named(name, namespace),
             "Rename the backup server, or name that Secret in the task instead of giving its content.",
         )
@@ -281,7 +281,7 @@ def _read_back(cluster: Cluster, namespace: str, stored: StoredServer) -> None:
         or written.connection_secret != stored.connection_secret
     ):
         raise CheError(
-            "the cluster did not keep the configuration as it was written",
+            "The cluster did not keep the configuration as it was written",
             f"{stored.stored_as} {namespace}/{stored.name}",
             "Compare it with the installed CustomResourceDefinition.",
         )

@@ -79,7 +79,7 @@ def _together(username: str | None, password: str | None) -> None:
     if bool(username) != bool(password):
         missing = "server_password" if username else "server_username"
         raise UsageError(
-            f"the backup server's credentials are incomplete: {missing} is missing",
+            f"The backup server's credentials are incomplete: {missing} is missing",
             next_step=f"Give {missing} too, or name a Secret that holds both with server_credentials_secret.",
         )
 
@@ -101,5 +101,5 @@ def _certificate(params: Mapping[str, Any]) -> str | None:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"the CA certificate can't be read: {error}", f"server_ca_path {path}", "Give the path of a PEM file."
+            f"The CA certificate can't be read: {error}", f"server_ca_path {path}", "Give the path of a PEM file."
         ) from None

@@ -39,7 +39,7 @@ def read_secret(cluster: Cluster, namespace: str, name: str, purpose: str) -> di
     on = SECRET.named(name, namespace)
     secret = cluster.find(SECRET, name, namespace)
     if secret is None:
-        raise SecretError(f"the Secret with {purpose} is missing", on, "Create it, or name another one.")
+        raise SecretError(f"The Secret with {purpose} is missing", on, "Create it, or name another one.")
     return {key: _decoded(value, key, on) for key, value in (secret.get("data") or {}).items()}
 
 
@@ -47,7 +47,7 @@ def _decoded(value: str, key: str, on: str) -> str:
     try:
         return base64.b64decode(value, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        raise SecretError(f"its key {key} does not hold text", on, "Store plain text there.") from None
+        raise SecretError(f"Its key {key} does not hold text", on, "Store plain text there.") from None
 
 
 def key_of(data: Mapping[str, str], key: str, on: str, only: bool = False) -> str:
@@ -66,7 +66,7 @@ def key_of(data: Mapping[str, str], key: str, on: str, only: bool = False) -> st
         key = next(iter(data))
     if not data.get(key):
         present = ", ".join(sorted(data)) or "no keys"
-        raise SecretError(f"the key {key} is missing or empty; there are: {present}", on, f"Add the key {key}.")
+        raise SecretError(f"The key {key} is missing or empty; there are: {present}", on, f"Add the key {key}.")
     return data[key]
 
 

@@ -105,16 +105,16 @@ def read_stored(obj: Object) -> StoredServer:
     if len(sections) != 1:
         found = f"it has {' and '.join(sections)}" if sections else "it has none"
         raise StoredServerError(
-            f"a backup server needs exactly one section of {', '.join(_SECTIONS)}: {found}", on, "Leave just one."
+            f"A backup server needs exactly one section of {', '.join(_SECTIONS)}: {found}", on, "Leave just one."
         )
     if sections[0] != RestServer.kind:
         raise StoredServerError(
-            f"backup servers of kind {sections[0]} are not supported yet", on, "Use a REST server in this version."
+            f"Backup servers of kind {sections[0]} are not supported yet", on, "Use a REST server in this version."
         )
     section = spec[sections[0]]
     password_secret = section.get("repositoryPasswordSecretRef")
     if not password_secret:
-        raise StoredServerError("it names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
+        raise StoredServerError("It names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
     return StoredServer(
         name=str(metadata["name"]),
         server=RestServer.from_spec(section),
@@ -133,9 +133,9 @@ def _spec_of(obj: Object, on: str) -> dict[str, Any]:
     try:
         spec = yaml.safe_load((obj.get("data") or {}).get(_SPEC_KEY, ""))
     except yaml.YAMLError as error:
-        raise StoredServerError(f"its key {_SPEC_KEY} is not YAML: {str(error)[:200]}", on, "Store it anew.") from None
+        raise StoredServerError(f"Its key {_SPEC_KEY} is not YAML: {str(error)[:200]}", on, "Store it anew.") from None
     if not isinstance(spec, dict) or not all(isinstance(spec.get(s), (dict, type(None))) for s in _SECTIONS):
-        raise StoredServerError(f"its key {_SPEC_KEY} does not hold a backup server", on, "Store it anew.")
+        raise StoredServerError(f"Its key {_SPEC_KEY} does not hold a backup server", on, "Store it anew.")
     return spec
 
 

@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore, from the plan to the commit: what the module ``cluster_restore`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up, told_about
+from ansible_collections.community.che.plugins.module_utils._backup._installation import che_cluster_kind
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._restore._databases import (
+    DatabasePlan,
+    Restorer,
+    plan_databases,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
+from ansible_collections.community.che.plugins.module_utils._restore._objects import live_objects, validate, write
+from ansible_collections.community.che.plugins.module_utils._restore._plan import (
+    KEEP,
+    Step,
+    diff_of,
+    plan_objects,
+    shown,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
+from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._verify import verify_objects
+from ansible_collections.community.che.plugins.module_utils._run._run import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore is about to do."""
+
+    fetched: Fetched
+    steps: Sequence[Step]
+    databases: Sequence[DatabasePlan]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything in the cluster differs from the backup."""
+        return any(step.action != KEEP for step in self.steps) or any(item.action != KEEP for item in self.databases)
+
+    @property
+    def installation_exists(self) -> bool:
+        """Whether there is a CheCluster now; without one there is nothing to protect, and no database to load into."""
+        return any(step.kind == "CheCluster" and step.live is not None for step in self.steps)
+
+
+@dataclass
+class Done:
+    """What a restore has done so far."""
+
+    safety_backup_id: str = ""
+    outage_seconds: float = 0.0
+    verified: dict[str, int] = field(default_factory=dict)
+    waiting: Sequence[Step] = ()
+
+
+def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
+    """Restore a backup and return what the task returns.
+
+    Raises:
+        CheError: At any stage; its message names what to do next.
+    """
+    run = Run(cluster, request.namespace, request.run_id, "restore", recorded=not request.check_mode)
+    with told_about(run), run.recording():
+        deadline = Deadline(request.timeout)
+        with run.stage("plan", "Downloading backup from backup server"):
+            repository = _open(cluster, request)
+            plan = _plan(cluster, request, fetch(repository, request.id, request.namespace))
+            run.sealed(plan.fetched.backup.id)
+        done = Done()
+        with run.stage("check", "Validating every object without writing it"):
+            done.waiting = validate(cluster, plan.steps)
+        if request.check_mode or not plan.changes:
+            run.say("Nothing to change")
+            return _result(run, plan, done)
+        with run.stage("safety backup", _safety_message(request, plan)):
+            done.safety_backup_id = _safety_backup(cluster, request, plan)
+        _carry_out(cluster, request, run, repository, plan, done, deadline)
+        run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
+    return _result(run, plan, done)
+
+
+def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
+    return open_repository(
+        cluster, request.namespace, request.server, request.restic_path, request.timeout, read_only=True
+    )
+
+
+def _plan(cluster: Cluster, request: RestoreRequest, fetched: Fetched) -> Plan:
+    _require_same_generation(cluster, fetched)
+    live = live_objects(cluster, request.namespace, fetched.objects)
+    steps = plan_objects(fetched.objects, live)
+    return Plan(fetched, steps, plan_databases(cluster, request.namespace, fetched))
+
+
+def _require_same_generation(cluster: Cluster, fetched: Fetched) -> None:
+    saved, served = fetched.manifest.installation.api_version, che_cluster_kind(cluster).api_version
+    if saved != served:
+        raise CheError(
+            f"Its CheCluster is of {saved}, the cluster serves {served}, and this version does not convert",
+            f"backup {fetched.backup.id[:8]}",
+            f"Restore it onto a Che {fetched.manifest.installation.che_version}.",
+        )
+
+
+def _safety_message(request: RestoreRequest, plan: Plan) -> str:
+    if not request.safety_backup:
+        return "Skipped, as safety_backup is false"
+    return "Backing up what is there now" if plan.installation_exists else "Nothing is there to back up"
+
+
+def _safety_backup(cluster: Cluster, request: RestoreRequest, plan: Plan) -> str:
+    if not request.safety_backup or not plan.installation_exists:
+        return ""
+    name = next(step.name for step in plan.steps if step.kind == "CheCluster")
+    return str(back_up(cluster, request.safety(name))["id"])
+
+
+def _carry_out(
+    cluster: Cluster,
+    request: RestoreRequest,
+    run: Run,
+    repository: Repository,
+    plan: Plan,
+    done: Done,
+    deadline: Deadline,
+) -> None:
+    restorer = Restorer(cluster, request, repository, plan.fetched, plan.databases, deadline)
+    with restorer.cleaning_up():
+        with run.stage("stage", "Loading databases beside the live ones"):
+            if not plan.installation_exists:
+                # Its databases are there only once the operator has made them anew.
+                write(cluster, plan.steps)
+            restorer.stage()
+        with run.stage("cut over", "Putting the restored state in place"):
+            if plan.installation_exists:
+                write(cluster, plan.steps)
+            cut = restorer.cut_over()
+        with run.stage("verify", "Waiting until restored Che is ready"):
+            che_cluster = await_che(
+                cluster, request.namespace, plan.fetched.manifest.installation.che_cluster, deadline
+            )
+            done.outage_seconds = cut.seconds_since()
+            digests = dict(plan.fetched.installation.objects or {})
+            objects = verify_objects(cluster, che_cluster.namespace, plan.fetched.objects, digests)
+            done.verified = {"objects": objects, **restorer.verified()}
+        with run.stage("commit", "Removing the databases that were replaced"):
+            restorer.commit()
+
+
+def _result(run: Run, plan: Plan, done: Done) -> dict[str, Any]:
+    waiting = {(step.kind, step.name) for step in done.waiting}
+    objects = [{**shown(step), "validated": (step.kind, step.name) not in waiting} for step in plan.steps]
+    changed = [step for step in plan.steps if step.action != KEEP]
+    return {
+        "changed": plan.changes,
+        "id": plan.fetched.backup.id,
+        "run_id": run.run_id,
+        "plan": {"objects": objects, "databases": [item.shown() for item in plan.databases]},
+        "diff": [*map(diff_of, changed), *(item.diff() for item in plan.databases if item.action != KEEP)],
+        "safety_backup_id": done.safety_backup_id,
+        "stages": run.record.as_result()["stages"],
+        "verified": done.verified,
+        "outage_seconds": done.outage_seconds,
+        "duration": run.seconds,
+        "warnings": run.warnings,
+    }
