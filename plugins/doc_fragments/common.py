@@ -38,7 +38,8 @@ options:
     default: 7200
   restic_image:
     description:
-      - The image that brings restic into the Jobs. Name it with your mirror's address where the cluster can't reach Docker Hub.
+      - The image that brings restic into the Jobs. Name it with your mirror's address where the cluster can't reach
+        Docker Hub.
     type: str
     default: docker.io/restic/restic:0.19.1
   database_image:

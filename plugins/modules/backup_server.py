@@ -11,8 +11,10 @@ module: backup_server
 short_description: Configure where backups of Che live
 version_added: 0.1.0
 description:
-  - Stores a backup server in the cluster, so that later tasks only name it, and checks that it can be reached and opened.
-  - Where the kind C(CheBackupServerConfiguration) of the old Che operator is served, the server is stored as one; else as
+  - Stores a backup server in the cluster, so that later tasks only name it, and checks that it can be reached and
+    opened.
+  - Where the kind C(CheBackupServerConfiguration) of the old Che operator is served, the server is stored as one;
+    else as
     a ConfigMap of the same shape. Secrets are stored as Secrets, or only referenced.
   - A new repository is made only when O(initialize=true).
 extends_documentation_fragment:

@@ -11,9 +11,11 @@ module: cluster_backup
 short_description: Make a backup of an Eclipse Che installation
 version_added: 0.1.0
 description:
-  - Saves the CheCluster with the Secrets, ConfigMaps and claims that belong to it, and dumps every database that it runs, to a
+  - Saves the CheCluster with the Secrets, ConfigMaps and claims that belong to it, and dumps every database that it
+    runs, to a
     backup server.
-  - Each database is dumped by a Job next to it, in the database's own image, and is read back before the backup is sealed.
+  - Each database is dumped by a Job next to it, in the database's own image, and is read back before the backup is
+    sealed.
   - A backup counts as complete only when every part of it was read back. A run that fails leaves no complete backup,
     no Job and no temporary Secret.
   - The stages are C(connect), C(collect), C(dump) and C(seal); follow them with M(community.che.cluster_backup_info).
@@ -27,7 +29,8 @@ extends_documentation_fragment:
 options:
   beside_legacy:
     description:
-      - Allow a backup in a repository that holds snapshots of the old Che operator. Its restore takes the last snapshot by
+      - Allow a backup in a repository that holds snapshots of the old Che operator. Its restore takes the last
+        snapshot by
         default, which would then be one of this collection.
     type: bool
     default: false

@@ -12,7 +12,8 @@ short_description: List backups of Eclipse Che, and follow a run
 version_added: 0.1.0
 description:
   - Lists the backups in the repository of a backup server, newest first, and the runs that are under way.
-  - With O(run_id) it tells how far that run has come instead, and with O(wait=true) waits until there is news of it. Only the
+  - With O(run_id) it tells how far that run has come instead, and with O(wait=true) waits until there is news of
+    it. Only the
     cluster is asked then, not the backup server.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -23,7 +24,8 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - Tell only of this backup, with what its manifest says. V(latest), or the full or short id of a backup or of a part.
+      - Tell only of this backup, with what its manifest says. V(latest), or the full or short id of a backup or of
+        a part.
     type: str
   run_id:
     description: Tell of the run of this name.
@@ -89,7 +91,8 @@ backups:
       type: str
     state:
       description:
-        - V(complete) can be restored; V(incomplete) comes from a run that failed or has not ended; V(legacy) was made by the
+        - V(complete) can be restored; V(incomplete) comes from a run that failed or has not ended; V(legacy) was
+          made by the
           old Che operator and has no manifest.
       type: str
       sample: complete

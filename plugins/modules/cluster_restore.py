@@ -11,12 +11,15 @@ module: cluster_restore
 short_description: Restore an Eclipse Che installation from a backup
 version_added: 0.1.0
 description:
-  - Brings an installation back to what a backup holds, on the cluster and in the namespace that it was made in; also when the
+  - Brings an installation back to what a backup holds, on the cluster and in the namespace that it was made in;
+    also when the
     namespace is gone.
   - Check mode with C(--diff) is the plan, object by object.
-  - What is there now is backed up first. Nothing is replaced before its replacement was validated. Databases are loaded beside
+  - What is there now is backed up first. Nothing is replaced before its replacement was validated. Databases are
+    loaded beside
     the live ones, compared with what was counted at the backup, and only then take their place.
-  - Objects that are not in the backup are left alone. A key that was added to a saved object since the backup is gone again.
+  - Objects that are not in the backup are left alone. A key that was added to a saved object since the backup is
+    gone again.
   - The stages are C(plan), C(check), C(safety backup), C(stage), C(cut over), C(verify) and C(commit).
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -32,7 +35,8 @@ options:
     default: latest
   safety_backup:
     description:
-      - Back up what is there now before anything is changed. Where there is nothing left to back up, the stage says so.
+      - Back up what is there now before anything is changed. Where there is nothing left to back up, the stage says
+        so.
     type: bool
     default: true
 attributes:
@@ -41,7 +45,8 @@ attributes:
     support: full
   idempotent:
     description:
-      - Objects and databases that equal the backup are left as they are; when all do, nothing is changed, no safety backup is made
+      - Objects and databases that equal the backup are left as they are; when all do, nothing is changed, no safety
+        backup is made
         and the task reports no change.
     support: full
 author:

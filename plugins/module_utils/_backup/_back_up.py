@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._backup._dump import DumpedDatabase, dump_databases
+from ansible_collections.community.che.plugins.module_utils._backup._dump import (
+    DumpedDatabase,
+    DumpWork,
+    dump_databases,
+)
 from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation, collect
 from ansible_collections.community.che.plugins.module_utils._backup._repository import (
     Repository,
@@ -54,7 +58,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
                 request.namespace,
                 request.server,
                 request.restic_path,
-                request.timeout,
+                timeout=request.timeout,
                 read_only=request.check_mode,
             )
             refuse_legacy_neighbours(repository, request.beside_legacy)
@@ -66,7 +70,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
         if request.check_mode:
             return _result(run, installation, repository, None, ())
         with run.stage("dump", _dump_message(installation)):
-            dumped = dump_databases(cluster, installation, repository, request, deadline)
+            dumped = dump_databases(DumpWork(cluster, installation, repository, request, deadline))
         # Upstream's own spelling: those who knew the old operator look for this sentence.
         with run.stage("seal", "Sending backup shapshot to backup server"):
             sealed = _seal(run, installation, repository, dumped)

@@ -32,41 +32,40 @@ class DumpedDatabase:
     result: DumpResult
 
 
-def dump_databases(
-    cluster: Cluster, installation: Installation, repository: Repository, request: BackupRequest, deadline: Deadline
-) -> list[DumpedDatabase]:
+@dataclass(frozen=True)
+class DumpWork:
+    """What every dump of one backup has in common."""
+
+    cluster: Cluster
+    installation: Installation
+    repository: Repository
+    request: BackupRequest
+    deadline: Deadline
+
+
+def dump_databases(work: DumpWork) -> list[DumpedDatabase]:
     """Dump every database of an installation, one after the other.
 
     Raises:
         JobFailed: One of them could not be dumped, sent or read back.
     """
-    return [
-        _dump(cluster, installation, database, repository, request, deadline) for database in installation.databases
-    ]
+    return [_dump(work, database) for database in work.installation.databases]
 
 
-def _dump(
-    cluster: Cluster,
-    installation: Installation,
-    database: Database,
-    repository: Repository,
-    request: BackupRequest,
-    deadline: Deadline,
-) -> DumpedDatabase:
-    namespace = request.namespace
-    options = job_options(
-        cluster, installation.deployment(database.deployment), namespace, request.run_id, request.jobs, deadline
-    )
+def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
+    request, namespace = work.request, work.request.namespace
+    deployment = work.installation.deployment(database.deployment)
+    options = job_options(work.cluster, deployment, request.run_id, request.jobs, work.deadline)
     plan = dump_job(
         endpoint_of(database, namespace),
-        repository.access,
+        work.repository.access,
         tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
         options=options,
         role=database.role,
     )
     try:
-        log = run_job(cluster, plan.job, plan.secret, deadline)
+        log = run_job(work.cluster, plan.job, plan.secret, work.deadline)
         return DumpedDatabase(database, parse_dump_log(log))
     except JobFailed as failure:
         raise explained(failure, f"database {database.name} at Service {namespace}/{database.service}") from None
@@ -84,13 +83,13 @@ def endpoint_of(database: Database, namespace: str) -> Endpoint:
 
 
 def job_options(
-    cluster: Cluster, deployment: Object, namespace: str, run_id: str, choices: JobChoices, deadline: Deadline
+    cluster: Cluster, deployment: Object, run_id: str, choices: JobChoices, deadline: Deadline
 ) -> JobOptions:
     """How a Job beside a database's Deployment is to run."""
     pod = deployment["spec"]["template"]["spec"]
     own_pull_secrets = tuple(secret["name"] for secret in pod.get("imagePullSecrets") or [])
     return JobOptions(
-        namespace=namespace,
+        namespace=deployment["metadata"]["namespace"],
         run=run_id,
         restic_image=choices.restic_image,
         database_image=choices.database_image or pod["containers"][0]["image"],

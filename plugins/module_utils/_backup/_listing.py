@@ -61,7 +61,7 @@ def tell(cluster: Cluster, request: InfoRequest) -> dict[str, Any]:
         record = _followed(cluster, request)
         return {"changed": False, "run": record.as_result() if record else {}, "backups": [], "running": []}
     repository = open_repository(
-        cluster, request.namespace, request.server, request.restic_path, _LISTING_SECONDS, read_only=True
+        cluster, request.namespace, request.server, request.restic_path, timeout=_LISTING_SECONDS, read_only=True
     )
     backups = repository.backups()
     if request.id:

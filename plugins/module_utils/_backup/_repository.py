@@ -35,7 +35,7 @@ class Repository:
 
 
 def open_repository(
-    cluster: Cluster, namespace: str, options: ServerOptions, restic_path: str, timeout: int, read_only: bool
+    cluster: Cluster, namespace: str, options: ServerOptions, restic_path: str, *, timeout: int, read_only: bool
 ) -> Repository:
     """Reach the backup server that a task means, and open its repository.
 

@@ -3,7 +3,8 @@
 
 """The Kubernetes API server, spoken to in raw JSON over kubernetes.core's authenticated client.
 
-Objects stay plain dictionaries: for thousands of them, building the dynamic client's wrapper objects costs more than the requests.
+Objects stay plain dictionaries: for thousands of them, building the dynamic client's wrapper objects costs more than
+the requests.
 """
 
 from __future__ import annotations
@@ -175,6 +176,7 @@ class Cluster:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
+        *,
         on: str = "",
         content_type: str | None = None,
     ) -> Object:
@@ -201,6 +203,7 @@ class Cluster:
         path: str,
         query: Mapping[str, str],
         body: Object | None,
+        *,
         on: str,
         content_type: str | None,
     ) -> bytes:

@@ -36,7 +36,7 @@ class ExecFailed(ClusterError):
 
 
 def exec_script(
-    cluster: Cluster, pod: str, namespace: str, container: str, command: Sequence[str], script: str, seconds: float
+    cluster: Cluster, pod: str, namespace: str, *, container: str, command: Sequence[str], script: str, seconds: float
 ) -> str:
     """Run a program in a pod and feed it a script on its standard input.
 

@@ -38,6 +38,7 @@ def wait_for(
     look: Callable[[], T | None],
     deadline: Deadline,
     what: str,
+    *,
     on: str = "",
     next_step: str = "",
     describe: Callable[[], str] | None = None,

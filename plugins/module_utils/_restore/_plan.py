@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore would do to the installation's objects, object by object. Pure: it compares, and decides nothing else."""
+"""What a restore would do to the installation's objects, one by one. Pure: it compares, and decides nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREATE = "create"
 CHANGE = "change"
 KEEP = "keep"
 
-# A namespace that exists belongs to the cluster's administrators and a bound claim can't be changed: both stay as they are.
+# A namespace that exists belongs to the cluster's administrators, and a bound claim can't be changed: both stay.
 _NEVER_CHANGED = ("Namespace", "PersistentVolumeClaim")
 # What OpenShift gives each namespace of a cluster, and must not come from another one.
 _CLUSTER_GIVEN = "openshift.io/sa.scc."

@@ -33,8 +33,8 @@ def await_deployment(cluster: Cluster, namespace: str, name: str, deadline: Dead
         available,
         deadline,
         "the Deployment to become available",
-        DEPLOYMENT.named(name, namespace),
-        "Check that the operator of Che runs, its log, and the namespace's events.",
+        on=DEPLOYMENT.named(name, namespace),
+        next_step="Check that the operator of Che runs, its log, and the namespace's events.",
     )
 
 
@@ -70,8 +70,8 @@ def await_che(cluster: Cluster, namespace: str, name: str, deadline: Deadline) -
         ready,
         deadline,
         "Che to become ready",
-        f"CheCluster {namespace}/{name}",
-        "Check the operator's log and the namespace's events; the restored objects and databases are in place.",
+        on=f"CheCluster {namespace}/{name}",
+        next_step="Check the operator's log and the namespace's events. What was restored is in place.",
         describe=lambda: seen["state"],
     )
 

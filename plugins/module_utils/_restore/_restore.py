@@ -85,14 +85,15 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             return _result(run, plan, done)
         with run.stage("safety backup", _safety_message(request, plan)):
             done.safety_backup_id = _safety_backup(cluster, request, plan)
-        _carry_out(cluster, request, run, repository, plan, done, deadline)
+        restorer = Restorer(cluster, request, repository, plan.databases, deadline)
+        _carry_out(cluster, run, restorer, plan, done)
         run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
     return _result(run, plan, done)
 
 
 def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
     return open_repository(
-        cluster, request.namespace, request.server, request.restic_path, request.timeout, read_only=True
+        cluster, request.namespace, request.server, request.restic_path, timeout=request.timeout, read_only=True
     )
 
 
@@ -126,16 +127,8 @@ def _safety_backup(cluster: Cluster, request: RestoreRequest, plan: Plan) -> str
     return str(back_up(cluster, request.safety(name))["id"])
 
 
-def _carry_out(
-    cluster: Cluster,
-    request: RestoreRequest,
-    run: Run,
-    repository: Repository,
-    plan: Plan,
-    done: Done,
-    deadline: Deadline,
-) -> None:
-    restorer = Restorer(cluster, request, repository, plan.fetched, plan.databases, deadline)
+def _carry_out(cluster: Cluster, run: Run, restorer: Restorer, plan: Plan, done: Done) -> None:
+    saved = plan.fetched.manifest.installation
     with restorer.cleaning_up():
         with run.stage("stage", "Loading databases beside the live ones"):
             if not plan.installation_exists:
@@ -147,12 +140,10 @@ def _carry_out(
                 write(cluster, plan.steps)
             cut = restorer.cut_over()
         with run.stage("verify", "Waiting until restored Che is ready"):
-            che_cluster = await_che(
-                cluster, request.namespace, plan.fetched.manifest.installation.che_cluster, deadline
-            )
+            await_che(cluster, saved.namespace, saved.che_cluster, restorer.deadline)
             done.outage_seconds = cut.seconds_since()
             digests = dict(plan.fetched.installation.objects or {})
-            objects = verify_objects(cluster, che_cluster.namespace, plan.fetched.objects, digests)
+            objects = verify_objects(cluster, saved.namespace, plan.fetched.objects, digests)
             done.verified = {"objects": objects, **restorer.verified()}
         with run.stage("commit", "Removing the databases that were replaced"):
             restorer.commit()

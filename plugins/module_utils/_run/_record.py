@@ -3,8 +3,8 @@
 
 """The record that a run keeps of itself in the cluster, so that others can follow it.
 
-One ConfigMap a run. The states are those of the old operator's ``CheClusterBackup``; a run whose process was killed can't
-say so, which is why the record is renewed while the process lives.
+One ConfigMap a run. The states are those of the old operator's ``CheClusterBackup``; a run whose process was killed
+can't say so, which is why the record is renewed while the process lives.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def access_from_stored(cluster: Cluster, namespace: str, stored: StoredServer) -
 
 
 def _secret_value(
-    cluster: Cluster, namespace: str, name: str | None, key: str, purpose: str, only: bool = False
+    cluster: Cluster, namespace: str, name: str | None, key: str, purpose: str, *, only: bool = False
 ) -> str | None:
     if not name:
         return None

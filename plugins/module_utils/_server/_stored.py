@@ -3,9 +3,9 @@
 
 """Backup servers as they are stored in the cluster.
 
-As CheBackupServerConfiguration where the old operator's kind is served, else as a ConfigMap of the same shape. Secrets are
-only ever referenced. What that kind has no field for, its CRD drops; the CA therefore lies in a Secret that an annotation
-names.
+As CheBackupServerConfiguration where the old operator's kind is served, else as a ConfigMap of the same shape. Secrets
+are only ever referenced. What that kind has no field for, its CRD drops; the CA therefore lies in a Secret that an
+annotation names.
 """
 
 from __future__ import annotations
