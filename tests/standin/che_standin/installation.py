@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings a stand-in installation up, and down again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import database, manifests, pki, pods, served
+from .cluster import Cluster, Object, wait_until
+from .errors import StandinError
+from .progress import step
+
+READY_SECONDS = 300
+GONE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An installation to bring up.
+
+    Attributes:
+        variant: One of manifests.VARIANTS.
+        namespace: The Che namespace.
+        serve: Versions of CheCluster to serve; empty to let served.choose decide.
+        database_size_mb: Megabytes of rows that don't compress well, on top of the small tables.
+        extra_objects: Number of additional objects that a backup must save.
+    """
+
+    variant: str = "v1"
+    namespace: str = "eclipse-che"
+    serve: tuple[str, ...] = ()
+    database_size_mb: int = 0
+    extra_objects: int = 0
+
+
+def up(cluster: Cluster, wanted: Wanted) -> None:
+    """Applies everything and waits until CheCluster is ready and its databases are filled."""
+    versions = wanted.serve or served.choose(cluster, wanted.variant, wanted.namespace)
+    with step(f"CRDs, CheCluster served as {'+'.join(versions)}"):
+        served.serve(cluster, versions)
+    with step("operator"):
+        for obj in manifests.operator():
+            cluster.apply(obj)
+    with step(f"objects of namespace {wanted.namespace}"):
+        _apply_objects(cluster, wanted, versions)
+    with step("CheCluster ready"):
+        wait_ready(cluster, wanted.namespace)
+    for server in database.find(cluster, wanted.namespace):
+        with step(f"database {server.deployment}"):
+            database.fill(cluster, server, wanted.database_size_mb)
+
+
+def wait_ready(cluster: Cluster, namespace: str, timeout: float = READY_SECONDS) -> Object:
+    """Waits until the namespace's CheCluster says that it is ready."""
+    found: list[Object] = []
+
+    def ready() -> bool:
+        found[:] = [c for c in served.installations(cluster) if c["metadata"]["namespace"] == namespace]
+        return len(found) == 1 and is_ready(found[0])
+
+    def describe() -> str:
+        status = found[0].get("status", {}).get("message", "no status yet") if found else "no CheCluster"
+        waiting = [pods.describe(cluster, where) for where in (namespace, manifests.OPERATOR_NAMESPACE)]
+        return f"CheCluster in {namespace} is not ready: {status}; {waiting[0]}; operator: {waiting[1]}"
+
+    wait_until(ready, timeout, describe)
+    return found[0]
+
+
+def is_ready(che: Object) -> bool:
+    """Ready as each generation says it."""
+    status = che.get("status", {})
+    return bool(status.get("cheClusterRunning") == "Available" or status.get("chePhase") == "Active")
+
+
+def destroy_namespace(cluster: Cluster, namespace: str) -> None:
+    """Deletes the Che namespace with everything in it and waits until it is gone. The operator stays."""
+    target: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    with step(f"delete namespace {namespace}"):
+        if cluster.delete(target):
+            _wait_namespace_gone(cluster, target)
+
+
+def down(cluster: Cluster, namespace: str) -> None:
+    """Takes one installation away, and with the last one the operator and the CRDs as well."""
+    destroy_namespace(cluster, namespace)
+    remaining = sorted(c["metadata"]["namespace"] for c in served.installations(cluster))
+    if remaining:
+        print(f"The operator and the CRDs stay for: {', '.join(remaining)}")
+        return
+    with step("delete operator and CRDs"):
+        doomed = [
+            obj for obj in manifests.operator() if obj["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
+        ]
+        doomed += manifests.crds(("v1", "v2"))
+        for obj in doomed:
+            cluster.delete(obj)
+        for obj in doomed:
+            cluster.wait_gone(obj, GONE_SECONDS)
+
+
+def _apply_objects(cluster: Cluster, wanted: Wanted, versions: tuple[str, ...]) -> None:
+    name = wanted.namespace
+    target = manifests.namespace(name)
+    present = cluster.find("v1", "Namespace", name)
+    if present and "deletionTimestamp" in present["metadata"]:
+        _wait_namespace_gone(cluster, target)
+    cluster.apply(target)
+    for obj in pki.generated_objects(wanted.variant, name):
+        cluster.create_if_missing(obj)
+    *objects, che = manifests.saved(wanted.variant, name)
+    cluster.apply_all([*objects, *manifests.unrelated(name), *manifests.extra(wanted.extra_objects, name)])
+    if manifests.generation(wanted.variant) not in versions:
+        che["apiVersion"] = f"org.eclipse.che/{versions[-1]}"
+    cluster.apply(che)
+
+
+def _wait_namespace_gone(cluster: Cluster, target: Object) -> None:
+    try:
+        cluster.wait_gone(target, GONE_SECONDS)
+    except StandinError as error:
+        found = cluster.find("v1", "Namespace", target["metadata"]["name"]) or {}
+        reasons = [c.get("message", "") for c in found.get("status", {}).get("conditions", []) if c["status"] == "True"]
+        raise StandinError(f"{error}: {' '.join(reasons)}") from error

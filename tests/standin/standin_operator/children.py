@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All objects that the operator derives from a CheCluster. Pure: no requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import workloads
+from .generation import DatabaseWanted, databases, generation
+from .names import SECRET_MARKER, labels
+
+Object = dict[str, Any]
+
+
+def credentials(cluster: Object, password: str) -> list[Object]:
+    """Secrets that are generated once and never overwritten.
+
+    Args:
+        cluster: The CheCluster.
+        password: A fresh random password, used where a Secret is missing.
+    """
+    value = f"{SECRET_MARKER}-{password}"
+    made = []
+    for wanted in databases(cluster):
+        if wanted.component == "postgres":
+            data = {"user": "pgche", "password": value}
+        else:
+            data = {
+                "database-name": "openvsx",
+                "database-user": "openvsx",
+                "database-password": value,
+                "openvsx-publisher-name": "openvsx-publisher",
+                "openvsx-publisher-token": f"{value}-publisher",
+                "openvsx-admin-name": "openvsx-admin",
+                "openvsx-admin-token": f"{value}-admin",
+            }
+        made.append(_object("Secret", wanted.secret, wanted.component, stringData=data))
+    return made
+
+
+def infrastructure(cluster: Object) -> list[Object]:
+    """What comes first: the databases."""
+    made: list[Object] = []
+    for wanted in databases(cluster):
+        image = cluster["spec"].get("database", {}).get("postgresImage", "")
+        made += [
+            _claim(wanted.claim, wanted.component, "5Gi"),
+            workloads.service(wanted.component, 5432),
+            workloads.database_deployment(wanted, image),
+        ]
+        if wanted.component == "openvsx-database":
+            made.append(_claim("openvsx-server", "openvsx-server", "1Gi"))
+    return made
+
+
+def components(cluster: Object) -> list[Object]:
+    """What comes once the databases are ready: Che itself."""
+    wanted = {w.component: w for w in databases(cluster)}
+    made = [
+        workloads.che_server(wanted.get("postgres")),
+        workloads.pause("che-gateway"),
+        workloads.pause("che-dashboard"),
+    ]
+    made += [workloads.service("che-gateway", 8080), workloads.service("che-dashboard", 8080)]
+    if generation(cluster) == "v1":
+        made += [workloads.pause("devfile-registry"), workloads.pause("plugin-registry")]
+    if "openvsx-database" in wanted:
+        made += [workloads.pause("openvsx-server"), workloads.service("openvsx-server", 8080)]
+    return made
+
+
+def config(cluster: Object, certificates: Mapping[str, str]) -> list[Object]:
+    """ConfigMaps and the like, rewritten whenever they differ.
+
+    Args:
+        cluster: The CheCluster.
+        certificates: PEM bundles of the ca-bundle ConfigMaps, by the name of the ConfigMap.
+    """
+    merged = "\n".join(certificates[name] for name in sorted(certificates))
+    self_signed = next((certificates[name] for name in sorted(certificates)), "")
+    merged_component = "workspaces-config" if generation(cluster) == "v2" else "che"
+    made = [
+        _object("ConfigMap", "che", "che", data=_che_environment(cluster)),
+        _object(
+            "ConfigMap",
+            "che-gateway-config",
+            "che-gateway",
+            data={"traefik.yml": "entrypoints: {http: {address: ':8080'}}\n"},
+        ),
+        _object(
+            "ConfigMap", "che-gateway-config-route", "che-gateway-config", data={"server.yml": "http: {routers: {}}\n"}
+        ),
+        _object("ConfigMap", "ca-certs", "ca-bundle", data={"tls-ca-bundle.pem": merged}),
+        _object("ConfigMap", "ca-certs-merged", merged_component, data={"tls-ca-bundle.pem": merged}),
+        _object("ConfigMap", "self-signed-certificate", "ca-bundle", data={"ca.crt": self_signed}),
+    ]
+    if generation(cluster) == "v2":
+        editors = json.dumps({"schemaVersion": "2.2.2", "metadata": {"name": "che-code"}})
+        made += [
+            _object("ConfigMap", "editors-definitions", "editor-definition", data={"che-code.yaml": editors}),
+            _object("ConfigMap", "oidc-issuer-ca", "che-gateway", data={"ca.crt": self_signed}),
+            _workspace_config(cluster),
+        ]
+    return made
+
+
+def main_database(cluster: Object) -> DatabaseWanted | None:
+    """The database of Che's own server, if it has one."""
+    return next((w for w in databases(cluster) if w.component == "postgres"), None)
+
+
+def _che_environment(cluster: Object) -> dict[str, str]:
+    spec = cluster["spec"]
+    host = spec.get("server", {}).get("cheHost") or spec.get("networking", {}).get("hostname") or ""
+    environment = {"CHE_HOST": host, "CHE_API": f"https://{host}/api", "CHE_INFRASTRUCTURE_ACTIVE": "kubernetes"}
+    database = main_database(cluster)
+    if database:
+        environment["CHE_JDBC_URL"] = f"jdbc:postgresql://{database.component}:5432/{database.database}"
+    return environment
+
+
+def _workspace_config(cluster: Object) -> Object:
+    obj = _object("DevWorkspaceOperatorConfig", "devworkspace-config", "che")
+    storage = cluster["spec"].get("devEnvironments", {}).get("storage", {})
+    obj["apiVersion"] = "controller.devfile.io/v1alpha1"
+    obj["config"] = {"workspace": {"storageStrategy": storage.get("pvcStrategy", "per-user")}}
+    return obj
+
+
+def _claim(name: str, component: str, size: str) -> Object:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return _object("PersistentVolumeClaim", name, component, spec=spec)
+
+
+def _object(kind: str, name: str, component: str, **sections: Any) -> Object:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels(component)}, **sections}
