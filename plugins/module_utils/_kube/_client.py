@@ -166,9 +166,9 @@ class Cluster:
     def log(self, pod: str, namespace: str, container: str) -> str:
         """The whole log of one container."""
         path = f"{POD_PATH.format(namespace=namespace, pod=pod)}/log"
-        return self._answer("get", path, {"container": container}, None, f"Pod {namespace}/{pod}", None).decode(
-            "utf-8", "replace"
-        )
+        return self._answer(
+            "get", path, {"container": container}, None, on=f"Pod {namespace}/{pod}", content_type=None
+        ).decode("utf-8", "replace")
 
     def request(
         self,
@@ -193,7 +193,7 @@ class Cluster:
         Raises:
             ClusterError: In the subclass that fits the answer.
         """
-        answer = self._answer(method, path, query or {}, body, on, content_type)
+        answer = self._answer(method, path, query or {}, body, on=on, content_type=content_type)
         parsed: Object = json.loads(answer)
         return parsed
 
