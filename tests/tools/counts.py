@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Count what passed and failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+
+@dataclass(frozen=True)
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def of_one(exit_code: int) -> Count:
+    """What a step counts that is not pytest."""
+    return Count(passed=1) if exit_code == 0 else Count(failed=1)
+
+
+def of_junit(report: Path, exit_code: int) -> Count:
+    """What a run of pytest counts.
+
+    A run that ended badly without a failing test (killed, a broken conftest, nothing collected) counts as one failure:
+    a missing report must never look like success.
+    """
+    if not report.is_file():
+        return Count(failed=1)
+    suites = ElementTree.parse(report).getroot().iter("testsuite")
+    count = sum((_of_suite(suite) for suite in suites), Count())
+    if count.failed == 0 and (exit_code != 0 or count.passed == 0):
+        return count + Count(failed=1)
+    return count
+
+
+def _of_suite(suite: ElementTree.Element) -> Count:
+    total, failures, errors, skipped = (
+        int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")
+    )
+    # A test whose teardown breaks is reported both as passed and as an error.
+    failed = failures + errors
+    return Count(max(0, total - failed - skipped), failed, skipped)

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The environment that the steps run in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from export_collection import export
+from steps import CHECKOUT
+
+CLUSTER_TOOL = str(CHECKOUT / "tests" / "cluster" / "cluster")
+
+
+def base_environment() -> dict[str, str]:
+    """The environment of tests without a cluster: this Python's programs first, the export where Ansible looks."""
+    programs = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(Path(programs).parent),
+        "ANSIBLE_COLLECTIONS_PATH": str(export()),
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def cluster_environment(environment: dict[str, str]) -> dict[str, str]:
+    """The same with the cluster's kubeconfig, unless the user named one, and with the programs built for the tests."""
+    added = {"PATH": os.pathsep.join([_ask("bin"), environment["PATH"]])}
+    if not environment.get("KUBECONFIG"):
+        added["KUBECONFIG"] = _ask("kubeconfig")
+    return {**environment, **added}
+
+
+def export_folder(environment: dict[str, str]) -> Path:
+    return Path(environment["ANSIBLE_COLLECTIONS_PATH"]) / "ansible_collections" / "community" / "che"
+
+
+def _ask(what: str) -> str:
+    answer = subprocess.run([CLUSTER_TOOL, what], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return answer.strip()

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make test` consists of, as a table: quick checks first, then what needs a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OUTPUT = CHECKOUT / "tests" / "output"
+
+CLUSTER = "cluster"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command and how its result is read.
+
+    ``in_export`` runs it in the collection's export instead of the checkout. ``junit`` says that it is pytest, which then
+    counts as many tests as it ran instead of one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    minutes: int
+    needs_cluster: bool = False
+    in_export: bool = False
+    junit: bool = False
+
+    @property
+    def log(self) -> Path:
+        return OUTPUT / f"{self.name}.log"
+
+    @property
+    def junit_file(self) -> Path:
+        return OUTPUT / "junit" / f"{self.name}.xml"
+
+
+def check(name: str, minutes: int = 5) -> Step:
+    return Step(name, ("tests/tools/check", name), minutes)
+
+
+def pytest(name: str, *arguments: str, minutes: int, needs_cluster: bool = False) -> Step:
+    return Step(name, ("python", "-m", "pytest", *arguments), minutes, needs_cluster=needs_cluster, junit=True)
+
+
+STATIC = (
+    check("style"),
+    check("types"),
+    check("imports"),
+    check("changelog"),
+    check("docs"),
+    check("galaxy"),
+    check("importer"),
+    check("ansible-lint", minutes=10),
+    Step("sanity", ("tests/tools/sanity",), minutes=20),
+)
+
+CLUSTER_UP = Step(CLUSTER, ("tests/cluster/cluster", "up"), minutes=40)
+
+TEST = (
+    *STATIC,
+    pytest("unit", "tests/unit", minutes=10),
+    CLUSTER_UP,
+    pytest("integration", "tests/integration", minutes=25, needs_cluster=True),
+    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 10, needs_cluster=True, in_export=True),
+    pytest("runner", "tests/runner", minutes=10, needs_cluster=True),
+    Step("demo", ("tests/demo/demo",), minutes=10, needs_cluster=True),
+)
+
+
+def soak_steps() -> tuple[Step, ...]:
+    """One step a file, so that none takes more than an hour and a failing one does not keep the others from running."""
+    files = sorted((CHECKOUT / "tests" / "soak").glob("test_*.py"))
+    chunks = (
+        pytest(
+            f"soak-{file.stem.removeprefix('test_')}",
+            "--soak",
+            "-m",
+            "soak",
+            str(file.relative_to(CHECKOUT)),
+            minutes=60,
+            needs_cluster=True,
+        )
+        for file in files
+    )
+    return (CLUSTER_UP, *chunks)
