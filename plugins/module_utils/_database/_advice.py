@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a user can do about what PostgreSQL's and restic's programs said inside a Job."""
+
+from __future__ import annotations
+
+import re
+
+# Exit statuses of restic (documented under "Exit codes" in its manual), and of timeout in coreutils and in busybox.
+_NO_REPOSITORY, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
+_TIMED_OUT = (124, 143)
+
+_ADVICE = (
+    (
+        r"password authentication failed|no password supplied",
+        "Check the user and the password in the database's Secret.",
+    ),
+    (r'database ".*" does not exist', "Check the database's name in the CheCluster."),
+    (
+        r"permission denied",
+        "Let the database's role read, or own, that object, or remove it.",
+    ),
+    (
+        r'role ".*" does not exist',
+        "The dump grants something to that role. Create it in the target server (NOLOGIN is enough) and run the task "
+        "again.",
+    ),
+    (
+        r"must be (superuser|owner of)|permission denied to|only superuser",
+        "A database with such an object can't be loaded by an ordinary role. Remove the object from the source "
+        "database, or load the dump by hand as a superuser.",
+    ),
+    (
+        r"x509|certificate",
+        "Give the certificate of the authority that signed the backup server's (server_ca_path).",
+    ),
+    (
+        r"401|403|unauthorized|forbidden",
+        "Check the user name and the password at the backup server.",
+    ),
+    (
+        r"no space left|507|insufficient storage",
+        "Make room at the backup server, then run the task again.",
+    ),
+    (
+        r"could not translate host name|no such host|server misbehaving",
+        "Check the name, and that pods of the namespace can resolve it.",
+    ),
+    (
+        r"could not connect|connection (refused|reset|to server)|timeout expired|terminating connection|server closed",
+        "Check that the server runs and that network policies let pods of the namespace reach it.",
+    ),
+    (
+        r"answered no request|dial tcp|unable to open",
+        "Check that the backup server runs and that pods of the namespace reach it.",
+    ),
+)
+
+
+def next_step(message: str, status: int) -> str:
+    """Advice for the message and the exit status of a program that failed; empty where there's none to give."""
+    if status == _WRONG_PASSWORD:
+        return "Check the repository password."
+    if status == _NO_REPOSITORY:
+        return "Check the repository's path at the backup server, or initialise it (initialize: true)."
+    if status == _LOCKED:
+        return "Another restic holds the repository; wait for it, or remove a stale lock with restic unlock."
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, message, re.IGNORECASE):
+            return advice
+    if status in _TIMED_OUT:
+        return "Check that pods of the namespace can reach the backup server, and that it answers."
+    return ""

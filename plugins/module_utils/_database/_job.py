@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Job in which a database is dumped or loaded: the database's own image, with restic brought in beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
+from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+
+MOUNT = "/run/che-backup"
+_SCRATCH = "/scratch"
+_TOOLS = "/tools"
+_TTL_SECONDS = 600
+# How long the scripts get to take back restic's lock when the Job is deleted.
+_GRACE_SECONDS = 15
+_RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+# A namespace with a quota refuses pods without these. restic keeps the repository's index in memory.
+_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}}
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What the caller decides about a Job.
+
+    Args:
+        namespace: Where it runs.
+        run: The run's id, ``[a-z0-9-]``.
+        restic_image: An image with ``/usr/bin/restic`` and ``cp``.
+        database_image: An image with ``sh``, ``psql`` and ``pg_dump``, best the database's own.
+        run_as_user: The user id of both containers. ``None`` leaves it to the platform, as OpenShift wants; elsewhere
+            restic's image would run as root, which a Job of ours may not.
+        image_pull_secrets: Names of Secrets of the namespace.
+        deadline_seconds: When Kubernetes ends the Job.
+        labels: Labels besides ours.
+        connect_seconds: How long the repository and the database may take to answer at the start.
+        patience_seconds: How long every request to the backup server may fail before the Job gives up; restic itself
+            would go on for 15 minutes.
+    """
+
+    namespace: str
+    run: str
+    restic_image: str
+    database_image: str
+    run_as_user: int | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    deadline_seconds: int = 7200
+    labels: Mapping[str, str] = field(default_factory=dict)
+    connect_seconds: int = 30
+    patience_seconds: int = 120
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What is to be created: first the Job, then the Secret, owned by the Job. Its repr shows no secret."""
+
+    job: dict[str, Any]
+    secret: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one kind of Job does.
+
+    Args:
+        kind: ``dump`` or ``load``; the script ``<kind>.sh`` is started.
+        files: The scripts, by file name.
+        environment: What the scripts need to know besides the database and the repository; nothing secret.
+    """
+
+    kind: str
+    files: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions) -> JobPlan:
+    """Put a Job and the Secret that it mounts together."""
+    name = _name(work.kind, options.run, endpoint.database)
+    metadata = {"name": name, "namespace": options.namespace, "labels": _labels(options)}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "Opaque",
+        "stringData": mounted_files(work, endpoint, access),
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": options.deadline_seconds,
+            "ttlSecondsAfterFinished": _TTL_SECONDS,
+            "template": {
+                "metadata": {"labels": _labels(options)},
+                "spec": _pod(name, work, job_environment(work, endpoint, access, options), options),
+            },
+        },
+    }
+    return JobPlan(job, secret)
+
+
+def mounted_files(work: Work, endpoint: Endpoint, access: Access) -> dict[str, str]:
+    """The files of the folder that the Job mounts: scripts and secrets, by name.
+
+    libpq and restic read their secrets from these files: pg_dump is restic's child and inherits its environment.
+    """
+    files = {
+        **work.files,
+        "pgpass": endpoint.password_file(),
+        "repository": adapter_for(access).location_with_credentials(),
+        "repository-password": access.password,
+    }
+    if access.ca_certificate:
+        files["ca.crt"] = access.ca_certificate
+    return files
+
+
+def job_environment(
+    work: Work, endpoint: Endpoint, access: Access, options: JobOptions, mount: str = MOUNT
+) -> dict[str, str]:
+    """The environment of the Job's main container. Nothing in it is secret."""
+    environment = {
+        **endpoint.environment(),
+        **work.environment,
+        "CHE_MOUNT": mount,
+        "CHE_SCRATCH": _SCRATCH,
+        "CHE_RESTIC": f"{_TOOLS}/restic",
+        "CHE_CONNECT_SECONDS": str(options.connect_seconds),
+        "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
+        # Without it libpq waits for ever on a Service that has no endpoints.
+        "PGCONNECT_TIMEOUT": str(options.connect_seconds),
+        "PGAPPNAME": f"community.che {work.kind}",
+        "RESTIC_REPOSITORY_FILE": f"{mount}/repository",
+        "RESTIC_PASSWORD_FILE": f"{mount}/repository-password",
+    }
+    if access.ca_certificate:
+        environment["RESTIC_CACERT"] = f"{mount}/ca.crt"
+    return environment
+
+
+def _name(kind: str, run: str, database: str) -> str:
+    """A name that no other database of the run has, short enough for the label that a Job puts on its pod."""
+    digest = hashlib.sha256(database.encode()).hexdigest()[:8]
+    return f"che-{kind}-{run}"[:53].rstrip("-") + f"-{digest}"
+
+
+def _labels(options: JobOptions) -> dict[str, str]:
+    return {
+        **options.labels,
+        "app.kubernetes.io/managed-by": "community.che",
+        "app.kubernetes.io/part-of": "backup.che.eclipse.org",
+        "community.che/run": options.run,
+    }
+
+
+def _pod(name: str, work: Work, environment: Mapping[str, str], options: JobOptions) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "securityContext": _security_context(options),
+        "initContainers": [_restic_container(options)],
+        "containers": [_main_container(work, environment, options)],
+        "volumes": [
+            {"name": "tools", "emptyDir": {}},
+            {"name": "scratch", "emptyDir": {}},
+            # Readable for whatever user the platform gives the pod; nobody else sees this volume.
+            {"name": "files", "secret": {"secretName": name, "defaultMode": 0o444}},
+        ],
+    }
+    if options.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": secret} for secret in options.image_pull_secrets]
+    return pod
+
+
+def _security_context(options: JobOptions) -> dict[str, Any]:
+    context: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    if options.run_as_user is not None:
+        context["runAsUser"] = options.run_as_user
+    return context
+
+
+def _restic_container(options: JobOptions) -> dict[str, Any]:
+    return {
+        "name": "restic",
+        "image": options.restic_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["cp", "/usr/bin/restic", f"{_TOOLS}/restic"],
+        "securityContext": _RESTRICTED,
+        "resources": _RESOURCES,
+        "volumeMounts": [{"name": "tools", "mountPath": _TOOLS}],
+    }
+
+
+def _main_container(work: Work, environment: Mapping[str, str], options: JobOptions) -> dict[str, Any]:
+    return {
+        "name": work.kind,
+        "image": options.database_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", f"{MOUNT}/{work.kind}.sh"],
+        # Kubernetes would expand $(NAME) in a value.
+        "env": [{"name": name, "value": value.replace("$", "$$")} for name, value in sorted(environment.items())],
+        "securityContext": _RESTRICTED,
+        "resources": _RESOURCES,
+        "volumeMounts": [
+            {"name": "tools", "mountPath": _TOOLS, "readOnly": True},
+            {"name": "scratch", "mountPath": _SCRATCH},
+            {"name": "files", "mountPath": MOUNT, "readOnly": True},
+        ],
+    }

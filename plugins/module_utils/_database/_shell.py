@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the scripts of all Jobs share: stages, failures, the first contact with both servers, and the watch over restic.
+
+POSIX sh with what coreutils and busybox have in common: database images bring dash, busybox ash or bash.
+Standard output carries lines of JSON and nothing else. Whatever the tools say goes to files; a bounded part of them
+comes out inside the error line.
+"""
+
+from __future__ import annotations
+
+COMMON_SH = r"""
+set -u
+umask 077
+export LC_ALL=C HOME="$CHE_SCRATCH" TMPDIR="$CHE_SCRATCH" RESTIC_CACHE_DIR="$CHE_SCRATCH/cache"
+export PGPASSFILE="$CHE_SCRATCH/pgpass" PGGSSENCMODE=disable
+errors=$CHE_SCRATCH/errors
+stage=connect
+
+# Old images of the Software Collections put PostgreSQL on PATH in a file that only bash reads, unasked.
+command -v psql >/dev/null 2>&1 || { [ ! -r "${BASH_ENV:-}" ] || . "$BASH_ENV"; }
+
+# Hundredths of a second, by a clock that nobody sets.
+now() {
+    read -r up idle </proc/uptime
+    printf '%s' "${up%.*}${up#*.}"
+}
+
+enter() {
+    stage=$1
+    printf '{"che_backup":"stage","stage":"%s"}\n' "$stage"
+}
+
+# json_text: standard input as the inside of a JSON string, on one line.
+json_text() {
+    tr '\000-\037\177' ' ' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g'
+}
+
+# telling FILE: what in a tool's output tells most. The first errors do; the statement that failed may be very long.
+telling() {
+    if grep -q -i -E 'error|fatal' "$1"; then
+        grep -i -E 'error|fatal' "$1" | head -n 5 | cut -c 1-600 | head -c 1500
+    else
+        tail -c 600 "$1"
+    fi
+}
+
+# fail STATUS FILE: the end, with the exit status and the output of the tool that failed.
+fail() {
+    printf '{"che_backup":"error","stage":"%s","status":%s,"message":"%s"}\n' \
+        "$stage" "$1" "$(telling "$2" | json_text)"
+    : >"$CHE_SCRATCH/told"
+    exit 1
+}
+
+# fail_with STATUS MESSAGE
+fail_with() {
+    printf '%s\n' "error: $2" >"$CHE_SCRATCH/message"
+    fail "$1" "$CHE_SCRATCH/message"
+}
+
+# libpq refuses a password file that others may read, and a mounted Secret is.
+copy_password_file() {
+    cp "$CHE_MOUNT/pgpass" "$PGPASSFILE" 2>"$errors" && chmod 600 "$PGPASSFILE" 2>>"$errors" || fail "$?" "$errors"
+}
+
+# When the Job is deleted, restic gets the time to take back its lock: as process 1 a shell would pass nothing on.
+end_with_children() {
+    trap 'trap "" TERM; kill -TERM 0; wait; exit 143' TERM
+}
+
+# attended COMMAND...: a shell acts on a signal only once its foreground command has ended, but at once in a wait.
+attended() {
+    "$@" &
+    wait "$!"
+}
+
+reach_repository() {
+    timeout "$CHE_CONNECT_SECONDS" "$CHE_RESTIC" cat config --no-lock >/dev/null 2>"$errors" || fail "$?" "$errors"
+}
+
+# run_sql: psql as all scripts use it; statements on standard input or by -f.
+run_sql() {
+    psql -X -w -A -t -q -v ON_ERROR_STOP=1 "$@"
+}
+
+reach_database() {
+    run_sql -c 'SELECT 1' >/dev/null 2>"$errors" || fail "$?" "$errors"
+}
+
+# watch PID: copies restic's messages from standard input to the file of errors, and ends restic when nothing but
+# failures has come for the time that CHE_PATIENCE_SECONDS allows. restic itself would try for 15 minutes.
+watch() {
+    timer=
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$errors"
+        case $line in
+            *'retrying after'*)
+                [ -n "$timer" ] || { end_later "$1" </dev/null >/dev/null 2>&1 & timer=$!; } ;;
+            *'operation successful after'*)
+                [ -z "$timer" ] || kill "$timer" 2>/dev/null
+                timer= ;;
+        esac
+    done
+    [ -z "$timer" ] || kill "$timer" 2>/dev/null
+}
+
+end_later() {
+    sleep "$CHE_PATIENCE_SECONDS"
+    echo "error: the backup server answered no request for $CHE_PATIENCE_SECONDS seconds" >>"$errors"
+    kill -TERM "$1"
+    sleep 5
+    kill -KILL "$1"
+}
+
+# watched COMMAND...: runs restic under the watch. Standard output is the caller's to redirect; the status is restic's.
+watched() {
+    rm -f "$CHE_SCRATCH/messages"
+    mkfifo "$CHE_SCRATCH/messages" || return 1
+    "$@" 2>"$CHE_SCRATCH/messages" &
+    watched_pid=$!
+    watch "$watched_pid" <"$CHE_SCRATCH/messages"
+    wait "$watched_pid"
+}
+"""
