@@ -45,9 +45,10 @@ Object = dict[str, Any]
 PAGE = 500
 REQUEST_SECONDS = 60
 RETRY_SECONDS = 45
-# A throttled request was not carried out, so that any verb may be repeated; the others only when they merely read.
+# A throttled request was not carried out, so that any verb may be repeated; else only where twice is the same as once.
 _THROTTLED = 429
 _PASSING = (500, 502, 503, 504)
+_REPEATABLE = ("get", "delete")
 
 
 class Cluster:
@@ -212,11 +213,11 @@ class Cluster:
             try:
                 return self._send(method, path, query, body, content_type)
             except DynamicApiError as error:
-                passing = error.status == _THROTTLED or (method == "get" and error.status in _PASSING)
+                passing = error.status == _THROTTLED or (method in _REPEATABLE and error.status in _PASSING)
                 if not passing or deadline.expired:
                     raise _typed(error, method, on) from None
             except HTTPError as error:
-                if method != "get" or deadline.expired:
+                if method not in _REPEATABLE or deadline.expired:
                     raise Unreachable(
                         f"The Kubernetes API server did not answer: {_first_line(error)}",
                         on,

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import (
     ClusterError,
+    Conflict,
     JobFailed,
     NotFound,
     WaitExpired,
 )
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, POD, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, POD, SECRET, name_of
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
 # A pull that fails is retried by the kubelet with growing pauses; past this time it will not heal by itself.
@@ -43,24 +45,42 @@ def run_job(
         The main container's log.
 
     Raises:
-        JobFailed: It ended without success, or its pod can't start.
-        WaitExpired: It did not end in time.
+        JobFailed: It ended without success or not in time, or its pod can't start.
     """
     name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
-    on = JOB.named(name, namespace)
-    try:
+    with _leaving_nothing(cluster, job, secret):
         created = cluster.create(job)
         cluster.create(_owned(secret, created))
-        _await_end(cluster, name, namespace, deadline, on_look)
-        return _log(cluster, job)
-    except JobFailed as failure:
-        failure.log = failure.log or _tail(cluster, job)
+        try:
+            _await_end(cluster, name, namespace, deadline, on_look)
+            return _log(cluster, job)
+        except JobFailed as failure:
+            failure.log = failure.log or _tail(cluster, job)
+            raise
+        except WaitExpired as expired:
+            on = JOB.named(name, namespace)
+            raise JobFailed(expired.what, on, expired.next_step, log=_tail(cluster, job)) from None
+
+
+@contextmanager
+def _leaving_nothing(cluster: Cluster, job: Object, secret: Object) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        # A Job that was there already is somebody else's, and so is its Secret.
+        if not (isinstance(error, Conflict) and error.on == name_of(job)):
+            # What went wrong first is what is told; a Job that can't be removed now ends by its own limits.
+            with suppress(ClusterError):
+                _remove(cluster, job, secret)
         raise
-    except WaitExpired as expired:
-        raise JobFailed(expired.what, on, expired.next_step, log=_tail(cluster, job)) from None
+    _remove(cluster, job, secret)
+
+
+def _remove(cluster: Cluster, job: Object, secret: Object) -> None:
+    try:
+        cluster.delete(JOB, job["metadata"]["name"], job["metadata"]["namespace"])
     finally:
-        cluster.delete(SECRET, secret["metadata"]["name"], namespace)
-        cluster.delete(JOB, name, namespace)
+        cluster.delete(SECRET, secret["metadata"]["name"], secret["metadata"]["namespace"])
 
 
 def _owned(secret: Object, job: Object) -> Object:
