@@ -19,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._private
     private_folder,
     write_private,
 )
+from ansible_collections.community.che.plugins.module_utils._repository._proxy import bypasses_proxy
 from ansible_collections.community.che.plugins.module_utils._repository._rest_errors import (
     explain_failed_connection,
     explain_status,
@@ -76,6 +77,7 @@ class RestAdapter:
                     url_password=self._access.server_password or "",
                     force_basic_auth=True,
                     ca_path=ca_path,
+                    use_proxy=not bypasses_proxy(self._server.hostname),
                     follow_redirects="none",
                     use_netrc=False,
                 )

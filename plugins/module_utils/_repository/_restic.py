@@ -190,6 +190,15 @@ class Restic:
                 "An append-only server does so; remove it there.",
             ) from None
 
+    def remove_stale_locks(self) -> None:
+        """Remove the locks whose holders are gone.
+
+        restic takes that for proven when the lock was not renewed for 30 minutes, or when its process was one of this
+        host and is no more. A restic that is killed, or loses its server, leaves such a lock; it is in the way of calls
+        that need the repository for themselves, as ``check`` does, and not of backups.
+        """
+        self._write("unlock")
+
     def check(self) -> None:
         """Check the structure of the repository, without reading all of its data.
 

@@ -38,9 +38,12 @@ class _Known:
     next_step: str
 
 
+_INCOMPLETE = _Known(SnapshotIncomplete, "restic could not save everything", "Make all of it readable, then try again.")
+_NO_SNAPSHOT = _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has.")
+
 # https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _BY_EXIT_CODE: Mapping[int, _Known] = {
-    3: _Known(SnapshotIncomplete, "restic could not save everything", "Nothing of this run counts; see the reason."),
+    3: _INCOMPLETE,
     10: _Known(NoRepository, "There is no repository at this place", "Check the path, or have it initialised."),
     11: _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again."),
     12: _Known(WrongPassword, "The repository password is wrong", "Give the one it was initialised with."),
@@ -52,11 +55,10 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
         "config file already exists",
         _Known(RepositoryExists, "There is a repository already", "Use it, or another path."),
     ),
-    (
-        "no matching ID found",
-        _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has."),
-    ),
+    ("no matching ID found", _NO_SNAPSHOT),
+    ("<snapshot/", _NO_SNAPSHOT),
     ("not found in snapshot", _Known(NoSuchFile, "The snapshot has no such file", "Choose another backup.")),
+    ("snapshot is empty", _INCOMPLETE),
     (
         "response (401)",
         _Known(AccessDenied, "The backup server does not accept the user name and password", "Check them."),
@@ -89,7 +91,7 @@ def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> 
     known = _BY_EXIT_CODE.get(code) or next((known for fragment, known in _BY_WORDS if fragment in words), None)
     if known is None:
         return ResticFailed(f"restic failed with exit code {code}: {words or 'no reason given'}", on)
-    reason = f": {words}" if code == 3 and words else ""
+    reason = f": {words}" if known is _INCOMPLETE and words else ""
     return known.error(f"{known.what}{reason}", on, known.next_step)
 
 
@@ -101,7 +103,8 @@ def last_words(stderr: str, secrets: Iterable[str]) -> str:
     """
     lines = [line for line in stderr.splitlines() if line.strip()]
     messages = [text for text in map(_message, _json_objects(lines)) if text] or lines[-1:]
-    return redact(" ".join("; ".join(messages).split()), secrets)[:_MESSAGE_LIMIT]
+    # Redacted first: a secret with two spaces in it would not be found once they are one.
+    return " ".join(redact("; ".join(messages), secrets).split())[:_MESSAGE_LIMIT]
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
