@@ -71,6 +71,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             return _result(run, installation, repository, None, ())
         with run.stage("dump", _dump_message(installation)):
             dumped = dump_databases(DumpWork(cluster, installation, repository, request, deadline))
+            run.warnings += [f"{item.database.name}: {words}" for item in dumped for words in item.result.warnings]
         # Upstream's own spelling: those who knew the old operator look for this sentence.
         with run.stage("seal", "Sending backup shapshot to backup server"):
             sealed = _seal(run, installation, repository, dumped)
