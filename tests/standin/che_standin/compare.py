@@ -112,14 +112,13 @@ def _object_verdict(treatment: str, before: Object | None, after: Object | None)
 
 def _database(deployment: str, before: Object, after: Object) -> list[Row]:
     name = before["properties"]["name"]
+    properties = [before["properties"], after["properties"]]
     rows = [
-        _value(f"{deployment}: {key}", name, value, after["properties"].get(key))
-        for key, value in before["properties"].items()
+        _value(f"{deployment}: {key}", name, *(side.get(key) for side in properties))
+        for key in dict.fromkeys([*properties[0], *properties[1]])
     ]
-    rows += [
-        _value(f"{deployment}: {what}", name, before[what], after[what])
-        for what in ("other_databases", "roles", "login_works")
-    ]
+    rows += [_value(f"{deployment}: {key}", name, before[key], after[key]) for key in ("other_databases", "roles")]
+    rows.append(_login(deployment, before, after))
     rows.append(_value(f"{deployment}: schema", name, _short(before["schema"]), _short(after["schema"])))
     rows += _figures(f"{deployment}: table", before["tables"], after["tables"], _table_figure)
     rows += _figures(f"{deployment}: sequence", before["sequences"], after["sequences"], _sequence_figure)
@@ -132,6 +131,13 @@ def _database(deployment: str, before: Object, after: Object) -> list[Row]:
             _lob_figure(after["large_objects"]),
         ),
     ]
+
+
+def _login(deployment: str, before: Object, after: Object) -> Row:
+    # A password that never worked is no better for being equal.
+    verdict = SAME if before["login_works"] and after["login_works"] else DIFFERS
+    name = before["properties"]["owner"]
+    return Row(f"{deployment}: login", name, _text(before["login_works"]), _text(after["login_works"]), verdict)
 
 
 def _figures(what: str, before: list[Object], after: list[Object], figure: Any) -> list[Row]:

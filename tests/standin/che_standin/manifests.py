@@ -89,6 +89,11 @@ def extra(count: int, name: str) -> list[Object]:
     return made
 
 
+def backup_server(name: str) -> list[Object]:
+    """The backup server's namespace, claim, Service and Deployment, still without its arguments and its Secret."""
+    return _load("backup-server.yaml", name)
+
+
 def _load(file: str, name: str = "") -> list[Object]:
     text = (ROOT / "manifests" / file).read_text().replace("@NAMESPACE@", name)
     return [_prepare(obj, name) for obj in yaml.safe_load_all(text)]

@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stand-in operator against an API server in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from che_standin import manifests
+from standin_operator import children, reconcile, workloads
+from standin_operator.generation import databases, finalizers, generation
+from unit.standin.fake_api import FakeApi
+
+NS = "che-test"
+CHE = f"/apis/org.eclipse.che/v1/namespaces/{NS}/checlusters/eclipse-che"
+SECRETS = f"/api/v1/namespaces/{NS}/secrets"
+CONFIG_MAPS = f"/api/v1/namespaces/{NS}/configmaps"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NS}/deployments"
+
+
+def che_cluster(variant: str = "v1") -> dict[str, Any]:
+    obj = manifests.saved(variant, NS)[-1]
+    obj["metadata"] |= {"uid": "4711", "resourceVersion": "1"}
+    return obj
+
+
+def api_with(variant: str = "v1") -> FakeApi:
+    api = FakeApi((manifests.generation(variant),))
+    api.put(CHE.replace("/v1/", f"/{manifests.generation(variant)}/"), che_cluster(variant))
+    return api
+
+
+def rounds(api: FakeApi, count: int = 1) -> None:
+    for _ in range(count):
+        for cluster in reconcile.list_clusters(api):
+            reconcile.reconcile(api, cluster)
+
+
+def make_available(api: FakeApi) -> None:
+    for path, obj in api.objects.items():
+        if path.startswith(DEPLOYMENTS):
+            obj["status"] = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+
+
+def test_che_waits_for_its_database() -> None:
+    api = api_with()
+    rounds(api, 2)
+    assert api.names("deployments") == ["postgres"]
+    make_available(api)
+    rounds(api)
+    assert api.names("deployments") == [
+        "che", "che-dashboard", "che-gateway", "devfile-registry", "plugin-registry", "postgres",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variant", "key", "ready", "version"),
+    [
+        ("v1", "cheClusterRunning", "Available", "7.42.0"),
+        ("v2", "chePhase", "Active", "7.122.0"),
+        ("v2-openvsx", "chePhase", "Active", "7.122.0"),
+    ],
+)
+def test_status_follows_the_deployments(variant: str, key: str, ready: str, version: str) -> None:
+    api = api_with(variant)
+    path = next(iter(api.objects))
+    rounds(api, 2)
+    assert api.objects[path]["status"][key] != ready
+    make_available(api)
+    rounds(api)
+    make_available(api)
+    rounds(api)
+    assert api.objects[path]["status"][key] == ready
+    assert api.objects[path]["status"]["cheVersion"] == version
+    api.objects[f"{DEPLOYMENTS}/che"]["status"] = {"observedGeneration": 1}  # scaled to 0
+    rounds(api)
+    assert api.objects[path]["status"][key] != ready
+
+
+def test_a_round_without_a_change_writes_nothing() -> None:
+    api = api_with("v2-openvsx")
+    for _ in range(3):
+        rounds(api)
+        make_available(api)
+    rounds(api, 2)
+    api.writes.clear()
+    rounds(api, 3)
+    assert api.writes == []
+
+
+def test_existing_credentials_are_kept() -> None:
+    api = api_with()
+    api.put(
+        f"{SECRETS}/postgres-credentials", {"metadata": {"name": "postgres-credentials"}, "data": {"password": "b2xk"}}
+    )
+    rounds(api, 2)
+    assert api.objects[f"{SECRETS}/postgres-credentials"]["data"] == {"password": "b2xk"}
+
+
+def test_generated_credentials_differ_and_are_marked() -> None:
+    passwords = set()
+    for _ in range(2):
+        api = api_with()
+        rounds(api)
+        passwords.add(api.objects[f"{SECRETS}/postgres-credentials"]["stringData"]["password"])
+    assert len(passwords) == 2
+    assert all(password.startswith(manifests.SECRET_MARKER) for password in passwords)
+
+
+def test_everything_made_is_owned_and_labelled() -> None:
+    api = api_with("v2-openvsx")
+    for _ in range(3):
+        rounds(api)
+        make_available(api)
+    made = [obj for path, obj in api.objects.items() if "/checlusters/" not in path]
+    assert len(made) > 15
+    for obj in made:
+        assert obj["metadata"]["ownerReferences"][0]["uid"] == "4711", obj["metadata"]["name"]
+        assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "che-operator"
+        assert obj["metadata"]["labels"]["app.kubernetes.io/part-of"] == "che.eclipse.org"
+
+
+def test_a_given_tls_secret_gets_an_owner() -> None:
+    api = api_with()
+    api.put(f"{SECRETS}/che-tls", {"metadata": {"name": "che-tls"}})
+    rounds(api)
+    assert api.objects[f"{SECRETS}/che-tls"]["metadata"]["ownerReferences"][0]["name"] == "eclipse-che"
+
+
+def test_certificates_of_others_are_merged_and_drift_is_corrected() -> None:
+    api = api_with()
+    bundle = {"app.kubernetes.io/component": "ca-bundle", "app.kubernetes.io/part-of": "che.eclipse.org"}
+    api.put(f"{CONFIG_MAPS}/mine", {"metadata": {"name": "mine", "labels": bundle}, "data": {"a": "CERT"}})
+    rounds(api, 2)
+    merged = api.objects[f"{CONFIG_MAPS}/ca-certs-merged"]
+    assert merged["data"] == {"tls-ca-bundle.pem": "CERT"}
+    merged["data"]["tls-ca-bundle.pem"] = "forged"
+    rounds(api)
+    assert merged["data"] == {"tls-ca-bundle.pem": "CERT"}
+
+
+def test_a_deployment_follows_the_spec_but_keeps_its_replicas() -> None:
+    api = api_with()
+    rounds(api)
+    postgres = api.objects[f"{DEPLOYMENTS}/postgres"]
+    postgres["spec"]["replicas"] = 0
+    rounds(api)
+    assert postgres["spec"]["replicas"] == 0
+    api.objects[CHE]["spec"]["database"]["chePostgresDb"] = "other"
+    rounds(api)
+    environment = {v["name"]: v.get("value") for v in postgres["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert environment["POSTGRESQL_DATABASE"] == "other"
+    assert postgres["spec"]["replicas"] == 0
+
+
+def test_finalizers_come_and_go_and_others_stay() -> None:
+    api = api_with()
+    api.objects[CHE]["metadata"]["finalizers"] = ["example.org/other"]
+    rounds(api)
+    assert set(api.objects[CHE]["metadata"]["finalizers"]) == {"example.org/other", *finalizers(che_cluster())}
+    api.objects[CHE]["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z"
+    api.writes.clear()
+    rounds(api, 2)
+    assert api.objects[CHE]["metadata"]["finalizers"] == ["example.org/other"]
+    assert len(api.writes) == 1, "a namespace that goes away must not be written to"
+
+
+def test_the_default_secret_is_written_back_into_a_v1_spec() -> None:
+    api = api_with()
+    rounds(api)
+    assert api.objects[CHE]["spec"]["database"]["chePostgresSecret"] == "postgres-credentials"
+
+
+@pytest.mark.parametrize(
+    ("spec", "version", "expected"),
+    [
+        ({"server": {}}, "v2", "v1"),
+        ({"networking": {}}, "v1", "v2"),
+        ({"gitServices": {}, "server": {}}, "v1", "v2"),
+        ({}, "v1", "v1"),
+        ({}, "v2", "v2"),
+    ],
+)
+def test_generation_is_read_from_the_shape(spec: dict[str, Any], version: str, expected: str) -> None:
+    assert generation({"apiVersion": f"org.eclipse.che/{version}", "spec": spec}) == expected
+
+
+def test_databases_wanted() -> None:
+    assert [w.component for w in databases(che_cluster("v1"))] == ["postgres"]
+    assert databases(che_cluster("v2")) == ()
+    assert [w.secret for w in databases(che_cluster("v2-openvsx"))] == ["openvsx-credentials"]
+    external = che_cluster("v1")
+    external["spec"]["database"]["externalDb"] = True
+    assert databases(external) == ()
+    for name in ("enable", "enabled"):
+        spec = {"components": {"openVSXRegistry": {name: True, "credentialsSecretName": "mine"}}}
+        assert [w.secret for w in databases({"apiVersion": "org.eclipse.che/v2", "spec": spec})] == ["mine"]
+
+
+@pytest.mark.parametrize("variant", manifests.VARIANTS)
+def test_every_pod_meets_the_restricted_standard(variant: str) -> None:
+    cluster = che_cluster(variant)
+    templates = [
+        obj["spec"]["template"]["spec"]
+        for obj in [*children.infrastructure(cluster), *children.components(cluster), *manifests.operator()]
+        if obj["kind"] == "Deployment"
+    ]
+    templates.append(manifests.backup_server("x")[-1]["spec"]["template"]["spec"])
+    templates.append(workloads.pause("x")["spec"]["template"]["spec"])
+    for pod in templates:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["imagePullPolicy"] == "IfNotPresent"
