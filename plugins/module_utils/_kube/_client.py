@@ -48,7 +48,7 @@ RETRY_SECONDS = 45
 # A throttled request was not carried out, so that any verb may be repeated; else only where twice is the same as once.
 _THROTTLED = 429
 _PASSING = (500, 502, 503, 504)
-_REPEATABLE = ("get", "delete")
+_REPEATABLE = ("get", "delete", "patch")
 
 
 class Cluster:

@@ -135,6 +135,7 @@ def _stages(text: str) -> tuple[Stage, ...]:
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        return datetime.min.replace(tzinfo=timezone.utc)
+        moment = datetime.min
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
 
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._run._record import (
     FAILED,
@@ -81,19 +82,21 @@ class Run:
             yield self
         except BaseException as error:
             self._ended.set()
-            self._close_failed(str(error) or type(error).__name__)
+            message = str(error) or type(error).__name__
+            self.record = replace(self.record, state=FAILED, message=message, finished=now_text())
+            self._close()
             raise
         self._ended.set()
-        self.record = replace(self.record, state=SUCCEEDED, finished=now_text(), renewed=now_text())
-        self._write()
+        self.record = replace(self.record, state=SUCCEEDED, finished=now_text())
+        self._close()
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:
         """Enter a stage; an error that leaves it carries the stage's name."""
         began = time.monotonic()
         self.record = replace(self.record, stages=(*self.record.stages, Stage(name, message, now_text())))
-        self._write()
         try:
+            self._write()
             yield
         except CheError as error:
             error.stage = error.stage or name
@@ -114,15 +117,28 @@ class Run:
         if not self._recorded:
             return
         self.record = replace(self.record, renewed=now_text())
-        if self._created:
-            patch = {"data": to_data(self.record)}
-            self._cluster.merge(CONFIG_MAP, config_map_name(self.run_id), self._namespace, patch)
-            return
+        try:
+            if self._created:
+                self._merge(to_data(self.record))
+            else:
+                self._create()
+        except NotFound:
+            # The namespace, or the record with it, is gone or not there yet: the next stage tries again.
+            self._created = False
+
+    def _create(self) -> None:
         try:
             self._cluster.create(to_config_map(self.record, self._namespace))
-        except NotFound:
-            return
+        except Conflict as conflict:
+            raise UsageError(
+                f"There is a record of a run named {self.run_id} already",
+                conflict.on,
+                "Give another run_id, or leave it out.",
+            ) from None
         self._created = True
+
+    def _merge(self, data: dict[str, str]) -> None:
+        self._cluster.merge(CONFIG_MAP, config_map_name(self.run_id), self._namespace, {"data": data})
 
     def _renew(self) -> None:
         """Runs beside the work, so that a long call does not look like a dead process."""
@@ -130,14 +146,13 @@ class Run:
             if not self._created:
                 continue
             try:
-                patch = {"data": {"renewed": now_text()}}
-                self._cluster.merge(CONFIG_MAP, config_map_name(self.run_id), self._namespace, patch)
+                self._merge({"renewed": now_text()})
             except ClusterError:
                 # The next beat may get through; if none does, the record rightly reads as abandoned.
                 continue
 
-    def _close_failed(self, message: str) -> None:
-        self.record = replace(self.record, state=FAILED, message=message, finished=now_text())
+    def _close(self) -> None:
+        """Write how it ended; what has been done or has gone wrong counts more than a record that can't be written."""
         try:
             self._write()
         except ClusterError as error:
@@ -146,9 +161,13 @@ class Run:
     def _forget_old(self) -> None:
         if not self._recorded:
             return
-        records = records_of(self._cluster, self._namespace, self.record.kind)
-        for old in [r for r in records if r.state != IN_PROGRESS][KEPT_RECORDS:]:
-            self._cluster.delete(CONFIG_MAP, config_map_name(old.run_id), self._namespace)
+        now = datetime.now(timezone.utc)
+        try:
+            records = [r.seen_at(now) for r in records_of(self._cluster, self._namespace, self.record.kind)]
+            for old in [r for r in records if r.state != IN_PROGRESS][KEPT_RECORDS:]:
+                self._cluster.delete(CONFIG_MAP, config_map_name(old.run_id), self._namespace)
+        except ClusterError as error:
+            self.warnings.append(f"The records of old runs could not be removed: {error}")
 
 
 def records_of(cluster: Cluster, namespace: str, kind: str = "") -> list[Record]:

@@ -193,6 +193,13 @@ def test_a_deletion_is_repeated_as_twice_is_the_same_as_once(api: FakeApi, clust
     assert len(clock.waits) == 2
 
 
+def test_a_merge_is_repeated_as_well(api: FakeApi, cluster: Cluster, clock: FakeClock) -> None:
+    api.add(CONFIG_MAP, "c", "che", data={})
+    api.fail("patch", "configmaps", 503, times=2)
+
+    assert cluster.merge(CONFIG_MAP, "c", "che", {"data": {"a": "1"}})["data"] == {"a": "1"}
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_repeating_ends(api: FakeApi, cluster: Cluster, clock: FakeClock, status: int) -> None:
     api.fail("get", SECRETS, status, "come back later")
