@@ -16,9 +16,14 @@ from ansible_collections.community.che.plugins.module_utils._database._dump_scri
     SESSION_SQL_SCRIPT,
 )
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
-from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError, DumpFailed
+from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan, Work, plan_job
-from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures, seconds
+from ansible_collections.community.che.plugins.module_utils._database._log import (
+    JobLog,
+    read_figures,
+    seconds,
+    trusted,
+)
 from ansible_collections.community.che.plugins.module_utils._database._shell import COMMON_SH
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
@@ -52,7 +57,9 @@ def dump_path(database: str) -> str:
     return f"/db/{quote(database, safe='')}.sql"
 
 
-def dump_job(endpoint: Endpoint, access: Access, tags: Sequence[str], host: str, options: JobOptions) -> JobPlan:
+def dump_job(
+    endpoint: Endpoint, access: Access, tags: Sequence[str], host: str, options: JobOptions, role: str
+) -> JobPlan:
     """Plan the Job that dumps a database.
 
     Args:
@@ -61,14 +68,15 @@ def dump_job(endpoint: Endpoint, access: Access, tags: Sequence[str], host: str,
         tags: The snapshot's tags; none holds a comma.
         host: The snapshot's host name.
         options: See ``JobOptions``.
+        role: What Che uses the database for, for the figures.
 
     Raises:
         DatabaseError: The password can't be written into a password file.
     """
-    return plan_job(dump_work(endpoint.database, tags, host), endpoint, access, options)
+    return plan_job(dump_work(endpoint.database, tags, host, role), endpoint, access, options)
 
 
-def dump_work(database: str, tags: Sequence[str], host: str) -> Work:
+def dump_work(database: str, tags: Sequence[str], host: str, role: str) -> Work:
     """What the dump's Job runs, without where it runs."""
     return Work(
         kind="dump",
@@ -79,25 +87,24 @@ def dump_work(database: str, tags: Sequence[str], host: str) -> Work:
             "session.sql": SESSION_SQL_SCRIPT,
             "grants.sql": GRANTS_SQL,
         },
-        environment={"CHE_TAGS": ",".join(tags), "CHE_HOST": host, "CHE_DUMP_PATH": dump_path(database)},
+        environment={
+            "CHE_ROLE": role,
+            "CHE_TAGS": ",".join(tags),
+            "CHE_HOST": host,
+            "CHE_DUMP_PATH": dump_path(database),
+        },
     )
 
 
-def parse_dump_log(log: str, role: str, database: str = "") -> DumpResult:
-    """Read the log of a dump's Job.
-
-    Args:
-        log: The main container's log, whole; of a Job that failed its end is enough.
-        role: What Che uses the database for, for the figures.
-        database: Its name, for messages.
+def parse_dump_log(log: str) -> DumpResult:
+    """Read the log of a dump's Job: the main container's, whole; of a Job that failed its end is enough.
 
     Raises:
         DumpFailed: The Job failed, or its log doesn't prove that it succeeded.
     """
-    on = f"database {database or role}"
     lines = JobLog.read(log)
-    result = lines.result(DumpFailed, on)
-    try:
+    result = lines.result(DumpFailed)
+    with trusted(DumpFailed):
         summary = result["summary"]
         size, sha256 = int(result["bytes"]), str(result["sha256"])
         if int(summary["total_bytes_processed"]) != size:
@@ -107,13 +114,7 @@ def parse_dump_log(log: str, role: str, database: str = "") -> DumpResult:
             bytes=size,
             sha256=sha256,
             data_added_packed=int(summary["data_added_packed"]),
-            figures=read_figures(lines, role, sha256, size),
+            figures=read_figures(lines, str(result["role"]), sha256, size),
             seconds=seconds(result),
             warnings=tuple(str(line["message"]) for line in lines.of("warning")),
         )
-    except (KeyError, TypeError, ValueError, DatabaseError) as error:
-        raise DumpFailed(
-            f"the Job's result can't be trusted: {error if not isinstance(error, DatabaseError) else error.what}",
-            on,
-            "Run the task again.",
-        ) from None

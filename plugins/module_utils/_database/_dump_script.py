@@ -59,8 +59,8 @@ receive() {
 
 report() {
     cat "$CHE_SCRATCH/figures"
-    printf '{"che_backup":"result","kind":"dump","summary":%s,"bytes":%s,"sha256":"%s",' \
-        "$(cat "$CHE_SCRATCH/summary")" "$(cat "$CHE_SCRATCH/bytes")" "$(cut -c 1-64 "$CHE_SCRATCH/sha256")"
+    printf '{"che_backup":"result","role":"%s","summary":%s,"bytes":%s,"sha256":"%s",' \
+        "$CHE_ROLE" "$(cat "$CHE_SCRATCH/summary")" "$(cat "$CHE_SCRATCH/bytes")" "$(cut -c 1-64 "$CHE_SCRATCH/sha256")"
     printf '"centiseconds":{"connect":%s,"dump":%s,"figures":%s,"read_back":%s}}\n' \
         $((connected - started)) "$sent_in" $((counted - connected - sent_in)) $((ended - counted))
 }

@@ -9,11 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
-from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError, LoadFailed
+from ansible_collections.community.che.plugins.module_utils._database._errors import LoadFailed
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan, Work, plan_job
 from ansible_collections.community.che.plugins.module_utils._database._load_script import LOAD_SH
-from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures, seconds
+from ansible_collections.community.che.plugins.module_utils._database._log import (
+    JobLog,
+    read_figures,
+    seconds,
+    trusted,
+)
 from ansible_collections.community.che.plugins.module_utils._database._shell import COMMON_SH
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
@@ -35,7 +40,9 @@ class LoadResult:
     restricted: bool
 
 
-def load_job(endpoint: Endpoint, access: Access, snapshot_id: str, path: str, options: JobOptions) -> JobPlan:
+def load_job(
+    endpoint: Endpoint, access: Access, snapshot_id: str, path: str, options: JobOptions, role: str
+) -> JobPlan:
     """Plan the Job that loads a dump.
 
     Args:
@@ -44,42 +51,31 @@ def load_job(endpoint: Endpoint, access: Access, snapshot_id: str, path: str, op
         snapshot_id: The snapshot that holds the dump.
         path: The dump's path in it, see ``dump_path``.
         options: See ``JobOptions``.
+        role: What Che uses the database for, for the figures.
     """
-    return plan_job(load_work(snapshot_id, path), endpoint, access, options)
+    return plan_job(load_work(snapshot_id, path, role), endpoint, access, options)
 
 
-def load_work(snapshot_id: str, path: str) -> Work:
+def load_work(snapshot_id: str, path: str, role: str) -> Work:
     """What the load's Job runs, without where it runs."""
     return Work(
         kind="load",
         files={"common.sh": COMMON_SH, "load.sh": LOAD_SH, "figures.sql": ALL_FIGURES_SQL},
-        environment={"CHE_SNAPSHOT": snapshot_id, "CHE_DUMP_PATH": path},
+        environment={"CHE_ROLE": role, "CHE_SNAPSHOT": snapshot_id, "CHE_DUMP_PATH": path},
     )
 
 
-def parse_load_log(log: str, role: str, database: str = "") -> LoadResult:
-    """Read the log of a load's Job.
-
-    Args:
-        log: The main container's log, whole; of a Job that failed its end is enough.
-        role: What Che uses the database for, for the figures.
-        database: Its name, for messages.
+def parse_load_log(log: str) -> LoadResult:
+    """Read the log of a load's Job: the main container's, whole; of a Job that failed its end is enough.
 
     Raises:
         LoadFailed: The Job failed, or its log doesn't prove that it succeeded.
     """
-    on = f"database {database or role}"
     lines = JobLog.read(log)
-    result = lines.result(LoadFailed, on)
-    try:
+    result = lines.result(LoadFailed)
+    with trusted(LoadFailed):
         return LoadResult(
-            figures=read_figures(lines, role, "", int(result["bytes"])),
+            figures=read_figures(lines, str(result["role"]), "", int(result["bytes"])),
             seconds=seconds(result),
             restricted=result["restricted"] is True,
         )
-    except (KeyError, TypeError, ValueError, DatabaseError) as error:
-        raise LoadFailed(
-            f"the Job's result can't be trusted: {error if not isinstance(error, DatabaseError) else error.what}",
-            on,
-            "Run the task again.",
-        ) from None

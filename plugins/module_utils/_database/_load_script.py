@@ -101,7 +101,7 @@ count() {
 
 report() {
     cat "$CHE_SCRATCH/figures"
-    printf '{"che_backup":"result","kind":"load","bytes":%s,"restricted":%s,' "$size" "$restricted"
+    printf '{"che_backup":"result","role":"%s","bytes":%s,"restricted":%s,' "$CHE_ROLE" "$size" "$restricted"
     printf '"centiseconds":{"connect":%s,"load":%s,"analyze":%s,"figures":%s}}\n' \
         $((connected - started)) $((loaded - connected)) $((analyzed - loaded)) $((ended - analyzed))
 }

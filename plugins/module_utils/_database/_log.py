@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,17 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._figures i
 _MARK = '{"che_backup"'
 _TAG = "che_backup"
 _SHOWN = 1200
+_KILLED = (
+    "It was killed: look for memory limits, evictions and deadlines in the namespace's events, and run the task again."
+)
+
+
+@dataclass(frozen=True)
+class JobError:
+    """How a Job of ours failed, in a sentence without its full stop, and what to do about it (may be empty)."""
+
+    message: str
+    next_step: str
 
 
 @dataclass(frozen=True)
@@ -33,26 +45,40 @@ class JobLog:
     @classmethod
     def read(cls, log: str) -> JobLog:
         """Read a log; a line cut off by the end of the log is left out."""
-        return cls(tuple(found for found in map(_line, log.splitlines()) if found))
+        # Not splitlines: JSON leaves characters as they are that Python, but no log, takes for the end of a line.
+        return cls(tuple(found for found in map(_line, log.split("\n")) if found))
 
     def of(self, kind: str) -> list[Mapping[str, Any]]:
         """The lines of one kind, in their order."""
         return [line for line in self.lines if line[_TAG] == kind]
 
-    def result(self, failure: type[DatabaseError], on: str) -> Mapping[str, Any]:
+    def result(self, failure: type[DatabaseError]) -> Mapping[str, Any]:
         """The result line; raises ``failure`` with the error line's message, or when there is no result."""
-        for line in self.of("error"):
-            raise _failed(line, failure, on)
+        error = self.error()
+        if error:
+            raise failure(error.message, "", error.next_step)
         results = self.of("result")
         if not results:
-            stages = [str(line.get("stage")) for line in self.of("stage")] or ["start"]
-            raise failure(
-                f"the Job ended without a result while in its step {stages[-1]}",
-                on,
-                "It was killed: look for memory limits, evictions and deadlines in the namespace's events, and run the "
-                "task again.",
-            )
+            raise failure(f"the Job ended without a result, in its step {self._last_stage()}", "", _KILLED)
         return results[-1]
+
+    def error(self) -> JobError | None:
+        """What the Job said on failing, if it said anything."""
+        for line in self.of("error"):
+            message = " ".join(str(line.get("message", "")).split())[:_SHOWN].rstrip(".")
+            status = line.get("status") if isinstance(line.get("status"), int) else 1
+            what = f"the Job failed in its step {line.get('stage', 'start')}: {message or f'exit status {status}'}"
+            return JobError(what, next_step(message, int(status or 1)))
+        return None
+
+    def _last_stage(self) -> str:
+        stages = self.of("stage")
+        return str(stages[-1].get("stage")) if stages else "start"
+
+
+def job_error(log: str) -> JobError | None:
+    """What a Job of ours said on failing; ``None`` when it said nothing: it was killed, or never began."""
+    return JobLog.read(log).error()
 
 
 def _line(text: str) -> Mapping[str, Any] | None:
@@ -65,46 +91,45 @@ def _line(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) and isinstance(value.get(_TAG), str) else None
 
 
-def _failed(line: Mapping[str, Any], failure: type[DatabaseError], on: str) -> DatabaseError:
-    message = " ".join(str(line.get("message", "")).split())[:_SHOWN]
-    status = line.get("status")
-    what = f"the Job failed in its step {line.get('stage', 'start')}: {message or f'exit status {status}'}"
-    return failure(what.rstrip("."), on, next_step(message, status if isinstance(status, int) else 1))
+@contextmanager
+def trusted(failure: type[DatabaseError]) -> Iterator[None]:
+    """Turn whatever is missing or wrong in a result into ``failure``."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise failure(
+            f"the Job's result is not whole: {error!r}",
+            "",
+            "Its log was cut off, or tables were made or dropped meanwhile. Run the task again.",
+        ) from None
 
 
 def read_figures(log: JobLog, role: str, dump_sha256: str, dump_bytes: int) -> DatabaseFigures:
-    """Put the figures' lines together; raises ``DatabaseError`` when lines are missing or are not what they must be."""
-    try:
-        (database,) = log.of("database")
-        (objects,) = log.of("large_objects")
-        tables = tuple(
-            TableFigures(str(t["schema"]), str(t["name"]), int(t["rows"]), str(t["checksum"])) for t in log.of("table")
-        )
-        sequences = tuple(
-            SequenceFigures(str(s["schema"]), str(s["name"]), int(s["lastValue"]), bool(s["isCalled"]))
-            for s in log.of("sequence")
-        )
-        expected = (int(database["tables"]), int(database["sequences"]))
-        if (len(tables), len(sequences)) != expected:
-            raise ValueError(f"{len(tables)} tables and {len(sequences)} sequences of {expected[0]} and {expected[1]}")
-        return DatabaseFigures(
-            role=role,
-            server_version=str(database["serverVersion"]),
-            dump_sha256=dump_sha256,
-            dump_bytes=dump_bytes,
-            encoding=str(database["encoding"]),
-            collate=str(database["collate"]),
-            ctype=str(database["ctype"]),
-            tables=tables,
-            sequences=sequences,
-            large_objects=LargeObjectFigures(int(objects["count"]), str(objects["checksum"])),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatabaseError(
-            f"the figures of the database are not whole: {error}",
-            f"database {role}",
-            "The Job's log was cut off, or the database changed its tables meanwhile. Run the task again.",
-        ) from None
+    """Put the figures' lines together; raises ``ValueError`` and its like when lines are missing or wrong."""
+    (database,) = log.of("database")
+    (objects,) = log.of("large_objects")
+    tables = tuple(
+        TableFigures(str(t["schema"]), str(t["name"]), int(t["rows"]), str(t["checksum"])) for t in log.of("table")
+    )
+    sequences = tuple(
+        SequenceFigures(str(s["schema"]), str(s["name"]), int(s["lastValue"]), bool(s["isCalled"]))
+        for s in log.of("sequence")
+    )
+    expected = (int(database["tables"]), int(database["sequences"]))
+    if (len(tables), len(sequences)) != expected:
+        raise ValueError(f"{len(tables)} tables and {len(sequences)} sequences of {expected[0]} and {expected[1]}")
+    return DatabaseFigures(
+        role=role,
+        server_version=str(database["serverVersion"]),
+        dump_sha256=dump_sha256,
+        dump_bytes=dump_bytes,
+        encoding=str(database["encoding"]),
+        collate=str(database["collate"]),
+        ctype=str(database["ctype"]),
+        tables=tables,
+        sequences=sequences,
+        large_objects=LargeObjectFigures(int(objects["count"]), str(objects["checksum"])),
+    )
 
 
 def seconds(result: Mapping[str, Any]) -> dict[str, float]:

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, texts and passwords as SQL for psql, and how the server's own psql is started."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+from typing import Callable
+
+from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
+
+# Runs a script as a superuser in the maintenance database and returns what it prints; raises a CheError.
+Psql = Callable[[str], str]
+
+MAINTENANCE_DATABASE = "postgres"
+
+# Started inside the server's pod: over its own socket, as its own superuser. Old images of the Software Collections put
+# PostgreSQL on PATH in a file that only bash reads, unasked.
+PSQL_COMMAND = (
+    "/bin/sh",
+    "-c",
+    'command -v psql >/dev/null 2>&1 || { [ ! -r "${BASH_ENV:-}" ] || . "$BASH_ENV"; }; '
+    f"exec psql -X -w -A -t -q -v ON_ERROR_STOP=1 -U postgres -d {MAINTENANCE_DATABASE}",
+)
+
+_SCRAM_ROUNDS = 4096
+_FIRST_WITH_SCRAM = 100000
+# What PostgreSQL stores for a setting that is a list of names: the names, quoted where they must be.
+_LIST_ITEM = r'(?:"(?:[^"]|"")*"|[a-z_][a-z0-9_$]*)'
+_LIST = re.compile(rf"\s*{_LIST_ITEM}(?:\s*,\s*{_LIST_ITEM})*\s*")
+_LIST_SETTINGS = frozenset(
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
+)
+
+
+def name(identifier: str) -> str:
+    """Quote the name of a role, database or schema, always, as ``quote_ident`` does when it must."""
+    return '"' + _storable(identifier).replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Quote a text as ``quote_literal`` does, whatever ``standard_conforming_strings`` is."""
+    escaped = _storable(value).replace("'", "''")
+    return " E'" + escaped.replace("\\", "\\\\") + "'" if "\\" in value else f"'{escaped}'"
+
+
+def connect(database: str) -> str:
+    """The line with which a script goes on in another database, as the same role, over the same socket."""
+    conninfo = "dbname='" + _storable(database).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = conninfo.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n").replace("\r", "\\r")
+    return f"\\connect -reuse-previous=on '{quoted}'\n"
+
+
+def setting(name_: str, value: str) -> str:
+    """``SET``'s part after the command, for a setting as ``pg_db_role_setting`` stores it."""
+    is_list = name_.lower() in _LIST_SETTINGS and _LIST.fullmatch(value) is not None
+    quoted = ".".join(name(part) for part in name_.split("."))
+    return f"{quoted} TO {value if is_list else text(value)}"
+
+
+def password_verifier(role: str, password: str, server_version: int) -> str:
+    """What ``CREATE ROLE ... PASSWORD`` takes instead of the password, so that no log of the server ever has that.
+
+    Args:
+        role: The role's name.
+        password: ASCII, long and random.
+        server_version: As ``server_version_num``; before 10 there is only MD5.
+    """
+    if server_version < _FIRST_WITH_SCRAM:
+        return "md5" + hashlib.md5((password + role).encode()).hexdigest()
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, _SCRAM_ROUNDS)
+    client_key = hmac.new(salted, b"Client Key", "sha256").digest()
+    stored_key = hashlib.sha256(client_key).digest()
+    server_key = hmac.new(salted, b"Server Key", "sha256").digest()
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{encoded[0]}${encoded[1]}:{encoded[2]}"
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise DatabaseError("a NUL can't be part of a name or a text in PostgreSQL", repr(value))
+    return value

@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The new database into which a dump is loaded, beside the one in use, and the temporary role that loads it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
+from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts
+
+_STAGED = "che-staged-"
+_REPLACED = "che-replaced-"
+_LOADER = "che-loader-"
+
+
+@dataclass(frozen=True)
+class StagedNames:
+    """What a restore calls the things that it makes on a server.
+
+    Args:
+        database: The database that is restored.
+        staged: The new database, until it takes the name of the old one.
+        replaced: The old database, once the new one has its name.
+        role: The temporary role.
+    """
+
+    database: str
+    staged: str
+    replaced: str
+    role: str
+
+
+def names_for(database: str, run: str) -> StagedNames:
+    """The names of one run: the same each time, and shorter than the 63 bytes that PostgreSQL keeps."""
+    ending = f"{run[:32]}-{hashlib.sha256(f'{run} {database}'.encode()).hexdigest()[:8]}"
+    return StagedNames(database, _STAGED + ending, _REPLACED + ending, _LOADER + ending)
+
+
+@dataclass(frozen=True)
+class TemporaryRole:
+    """A role that may log in, owns the new database, and may do nothing else. Its repr shows no secret."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seconds: int) -> TemporaryRole:
+    """Create the temporary role and an empty database with the encoding and locale of the one to be replaced.
+
+    What an earlier run with the same names left is removed first.
+
+    Args:
+        psql: Runs a script as the server's superuser.
+        names: See ``names_for``.
+        facts: Of the database to be replaced.
+        valid_seconds: For how long the role's password opens anything.
+    """
+    role = TemporaryRole(names.role, secrets.token_urlsafe(24))
+    verifier = sql.password_verifier(role.name, role.password, facts.server_version)
+    clean_up(psql, names)
+    psql(
+        f"SELECT now() + interval '{int(valid_seconds)} s' AS until \\gset\n"
+        f"CREATE ROLE {sql.name(role.name)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+        f" NOINHERIT PASSWORD {sql.text(verifier)} VALID UNTIL :'until';\n"
+        f"{_create_database(names, facts)}"
+        f"COMMENT ON DATABASE {sql.name(names.staged)} IS"
+        f" {sql.text('community.che loads a backup of ' + names.database + ' into it')};\n"
+        f"REVOKE ALL ON DATABASE {sql.name(names.staged)} FROM PUBLIC;\n"
+        + sql.connect(names.staged)
+        # The dump may comment on it and grant it, which is for its owner to do.
+        + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n\\q\n"
+    )
+    return role
+
+
+def _create_database(names: StagedNames, facts: DatabaseFacts) -> str:
+    # The temporary role may not set a tablespace as its default; the superuser who runs this may.
+    icu = f" LOCALE_PROVIDER icu ICU_LOCALE {sql.text(facts.icu_locale)}" if facts.icu_locale else ""
+    return (
+        f"CREATE DATABASE {sql.name(names.staged)} OWNER {sql.name(names.role)} TEMPLATE template0"
+        f" ENCODING {sql.text(facts.encoding)}{icu} LC_COLLATE {sql.text(facts.collate)}"
+        f" LC_CTYPE {sql.text(facts.ctype)} TABLESPACE {sql.name(facts.tablespace)};\n"
+    )
+
+
+def hand_over(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: str) -> None:
+    """Give the loaded database all that the old one has besides its contents, and remove the temporary role.
+
+    Args:
+        psql: Runs a script as the server's superuser.
+        names: See ``names_for``.
+        facts: Of the database to be replaced.
+        owner: The role that gets the contents: the one that Che connects as. It need not own the database itself.
+    """
+    public = facts.public_owner
+    psql(
+        sql.connect(names.staged)
+        + f"REASSIGN OWNED BY {sql.name(names.role)} TO {sql.name(owner)};\n"
+        # What is left of the role now are privileges that its own objects gave it.
+        + f"DROP OWNED BY {sql.name(names.role)};\n"
+        + (f"ALTER SCHEMA public OWNER TO {sql.name(public)};\n" if public else "")
+        + sql.connect(sql.MAINTENANCE_DATABASE)
+        + "BEGIN;\n"
+        + "".join(f"{statement};\n" for statement in _properties(names.staged, facts))
+        + f"DROP ROLE {sql.name(names.role)};\nCOMMIT;\n\\q\n"
+    )
+
+
+def _properties(database: str, facts: DatabaseFacts) -> Iterator[str]:
+    target = f"DATABASE {sql.name(database)}"
+    yield f"ALTER {target} OWNER TO {sql.name(facts.owner)}"
+    yield f"ALTER {target} CONNECTION LIMIT {facts.connection_limit}"
+    yield f"COMMENT ON {target} IS {'NULL' if facts.comment is None else sql.text(facts.comment)}"
+    yield f"REVOKE ALL ON {target} FROM PUBLIC, {sql.name(facts.owner)}"
+    for grant in facts.grants:
+        role = "PUBLIC" if grant.role is None else sql.name(grant.role)
+        yield f"GRANT {grant.privilege} ON {target} TO {role}{' WITH GRANT OPTION' if grant.grantable else ''}"
+    for setting in facts.settings:
+        assignment = f"SET {sql.setting(setting.name, setting.value)}"
+        if setting.role is None:
+            yield f"ALTER {target} {assignment}"
+        else:
+            yield f"ALTER ROLE {sql.name(setting.role)} IN {target} {assignment}"
+
+
+def clean_up(psql: sql.Psql, names: StagedNames) -> None:
+    """Remove the new database and the temporary role of a run, if they are there. Never the one that was replaced."""
+    psql(drop_database(names.staged) + f"DROP ROLE IF EXISTS {sql.name(names.role)};\n\\q\n")
+
+
+def drop_database(database: str) -> str:
+    """The script that ends a database's sessions and drops it, if it is there."""
+    return (
+        f"SELECT set_config('che.dropped', {sql.text(database)}, false) AS name \\gset\n"
+        "SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname)\n"
+        "FROM pg_database WHERE datname = current_setting('che.dropped') \\gexec\n"
+        f"{end_sessions('che.dropped')}"
+        f"DROP DATABASE IF EXISTS {sql.name(database)};\n"
+    )
+
+
+def end_sessions(*variables: str) -> str:
+    """The script that ends all sessions of the databases that these variables name, and waits until they are gone.
+
+    PostgreSQL tells nobody when a session has ended, so that it is asked again and again.
+    """
+    databases = ", ".join(f"current_setting({sql.text(variable)})" for variable in variables)
+    return f"""DO $che$
+DECLARE
+    give_up CONSTANT timestamptz := clock_timestamp() + interval '30 s';
+BEGIN
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname IN ({databases}) AND pid <> pg_backend_pid();
+        EXIT WHEN NOT FOUND;
+        IF clock_timestamp() > give_up THEN
+            RAISE EXCEPTION 'sessions of the database did not end within 30 s';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END
+$che$;
+"""
+
+
+def leftovers(psql: sql.Psql) -> list[str]:
+    """The databases and roles of ours that any run left on this server, by name."""
+    prefixes = ", ".join(sql.text(prefix + "%") for prefix in (_STAGED, _REPLACED, _LOADER))
+    answer = psql(
+        "SELECT datname FROM pg_database "
+        f"WHERE datname LIKE ANY (ARRAY[{prefixes}]) UNION ALL SELECT rolname FROM pg_roles "
+        f"WHERE rolname LIKE ANY (ARRAY[{prefixes}]) ORDER BY 1;\n\\q\n"
+    )
+    return answer.split()

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The moment at which the loaded database takes the place of the old one, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
+from ansible_collections.community.che.plugins.module_utils._database._errors import SwapFailed
+from ansible_collections.community.che.plugins.module_utils._database._staging import (
+    StagedNames,
+    drop_database,
+    end_sessions,
+)
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """What a swap did.
+
+    Args:
+        changed: False when it had been done before.
+        outage_seconds: How long the database took no connections.
+    """
+
+    changed: bool
+    outage_seconds: float
+
+
+def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
+    """Put the loaded database in the place of the old one, which is kept under ``names.replaced``, closed.
+
+    Run again after it was done, or was killed half-way, it ends in the same state.
+
+    Raises:
+        SwapFailed: There is nothing to swap, or it did not work; the old database takes connections again then.
+    """
+    there = _existing(psql, names)
+    if names.staged not in there and {names.database, names.replaced} <= there:
+        psql(_allow_connections(names.database, True) + "\\q\n")
+        return Swapped(False, 0.0)
+    if names.staged not in there:
+        raise SwapFailed("there is no loaded database to put in its place", f"database {names.database}")
+    if names.replaced in there:
+        raise SwapFailed(
+            f"there is a replaced database of this run already, {names.replaced}",
+            f"database {names.database}",
+            "Look at what it holds; if nothing, drop it.",
+        )
+    return _rename(psql, [(names.database, names.replaced), (names.staged, names.database)], there)
+
+
+def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
+    """Put the replaced database back in its place; the restored one gets the staged one's name again.
+
+    Raises:
+        SwapFailed: There is no replaced database, or it did not work.
+    """
+    there = _existing(psql, names)
+    if names.replaced not in there:
+        if names.database in there:
+            psql(_allow_connections(names.database, True) + "\\q\n")
+            return Swapped(False, 0.0)
+        raise SwapFailed("there is no replaced database to put back", f"database {names.database}")
+    if names.staged in there:
+        raise SwapFailed(
+            f"there is a loaded database of this run besides, {names.staged}", f"database {names.database}"
+        )
+    return _rename(psql, [(names.database, names.staged), (names.replaced, names.database)], there)
+
+
+def drop_replaced(psql: sql.Psql, names: StagedNames) -> None:
+    """Remove the old database for good: the last step of a restore, once the new one has proved itself."""
+    if names.database not in _existing(psql, names):
+        raise SwapFailed(
+            "the database that replaced the old one is gone, so the old one is kept", f"database {names.replaced}"
+        )
+    psql(drop_database(names.replaced) + "\\q\n")
+
+
+def _existing(psql: sql.Psql, names: StagedNames) -> set[str]:
+    wanted = {names.database: "database", names.staged: "staged", names.replaced: "replaced"}
+    cases = " ".join(f"WHEN {sql.text(name)} THEN {sql.text(what)}" for name, what in wanted.items())
+    listed = ", ".join(sql.text(name) for name in wanted)
+    # The answers are our own words: a database may have a line break in its name.
+    found = psql(f"SELECT CASE datname {cases} END FROM pg_database WHERE datname IN ({listed});\n\\q\n").split()
+    return {name for name, what in wanted.items() if what in found}
+
+
+def _allow_connections(database: str, allowed: bool) -> str:
+    return f"ALTER DATABASE {sql.name(database)} ALLOW_CONNECTIONS {'true' if allowed else 'false'};\n"
+
+
+def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> Swapped:
+    (in_use, _put_aside), (newcomer, place) = renames
+    moves = [(old, new) for old, new in renames if old in there]
+    script = (
+        f"SELECT set_config('che.in_use', {sql.text(in_use)}, false) AS in_use,"
+        f" set_config('che.newcomer', {sql.text(newcomer)}, false) AS newcomer,"
+        " clock_timestamp() AS closed \\gset\n"
+        + "".join(_allow_connections(old, False) for old, _new in moves)
+        + end_sessions("che.in_use", "che.newcomer")
+        + "BEGIN;\n"
+        + "".join(f"ALTER DATABASE {sql.name(old)} RENAME TO {sql.name(new)};\n" for old, new in moves)
+        + _allow_connections(place, True)
+        + "COMMIT;\n"
+        + "SELECT extract(epoch FROM clock_timestamp() - :'closed');\n\\q\n"
+    )
+    try:
+        return Swapped(True, float(psql(script).strip()))
+    except CheError as error:
+        raise SwapFailed(
+            f"the databases could not be swapped: {error.what}{_reopened(psql, in_use, there)}",
+            f"database {place}",
+            "Look at who is connected to it (pg_stat_activity, pg_prepared_xacts), then run the task again.",
+        ) from None
+
+
+def _reopened(psql: sql.Psql, database: str, there: set[str]) -> str:
+    """Let Che in again after a swap that failed; what comes back goes into the message."""
+    if database not in there:
+        return ""
+    try:
+        psql(_allow_connections(database, True) + "\\q\n")
+    except CheError as error:
+        return f"; and it takes no connections until ALTER DATABASE ... ALLOW_CONNECTIONS true is run: {error.what}"
+    return "; it takes connections again, as before"
