@@ -4,7 +4,7 @@
 """Copy this checkout to ``<cache>/export/<checkout>/ansible_collections/community/che`` and print the collections root.
 
 Only changed files are copied, each under a temporary name first, so that a playbook which runs from the export
-meanwhile reads either the old or the new file. kubernetes.core is linked beside it, from the environment's ``ansible`` package.
+meanwhile reads either the old or the new file. kubernetes.core is linked beside it, from the ``ansible`` package.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 """Spare ``ansible-test --requirements`` its one download that is not from a package index.
 
 ansible-test fetches pip's bootstrap script for its environments from a server of its own. Python brings a pip along
-(ensurepip), which does as well; pip then follows the machine's usual configuration. A script that is there already stays.
+(ensurepip), which does as well; pip then follows the machine's usual configuration. A script that is there stays.
 """
 
 from __future__ import annotations

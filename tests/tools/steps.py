@@ -18,8 +18,8 @@ CLUSTER = "cluster"
 class Step:
     """One command and how its result is read.
 
-    ``in_export`` runs it in the collection's export instead of the checkout. ``junit`` says that it is pytest, which then
-    counts as many tests as it ran instead of one.
+    ``in_export`` runs it in the collection's export instead of the checkout. ``junit`` says that it is pytest, which
+    then counts as many tests as it ran instead of one.
     """
 
     name: str
