@@ -90,7 +90,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS exported \gset
 \setenv CHE_EXPORTED_SNAPSHOT :exported
 \setenv CHE_GRANTS_OPTION :grants_option
-\! /bin/sh "$CHE_MOUNT/send.sh"
+\! sh "$CHE_MOUNT/send.sh"
 \set sent `cat "$CHE_SCRATCH/sent" || echo 0`
 SELECT 1 / :sent AS sent \gset
 \! printf '{"che_backup":"stage","stage":"figures"}\n'

@@ -107,13 +107,13 @@ class DatabaseFacts:
 
 def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
     """Read the facts of a database; ``None`` when there is none of that name."""
-    answer = psql(_FACTS_SQL.format(database=sql.text(database)) + "\\q\n").strip()
+    answer = psql(_FACTS_SQL.format(database=sql.text(database))).strip()
     if not answer:
         return None
     found = _object(answer, database)
     if not found["row"]["datallowconn"]:
         return _facts(database, found, None)
-    public = psql(sql.connect(database) + _PUBLIC_OWNER_SQL + "\\q\n").strip()
+    public = psql(sql.connect(database) + _PUBLIC_OWNER_SQL).strip()
     return _facts(database, found, str(_object(public, database)["owner"]) if public else None)
 
 

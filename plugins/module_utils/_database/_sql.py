@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names, texts and passwords as SQL for psql, and how the server's own psql is started."""
+"""Names, texts and passwords as SQL for psql."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ from typing import Callable
 
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
 
-# Runs a script as a superuser in the maintenance database and returns what it prints; raises a CheError.
+# Runs a script as a superuser in the maintenance database, by psql -X -A -t -q -v ON_ERROR_STOP=1, and returns what it
+# prints; raises a CheError.
 Psql = Callable[[str], str]
 
 MAINTENANCE_DATABASE = "postgres"
-
-# Started inside the server's pod: over its own socket, as its own superuser. Old images of the Software Collections put
-# PostgreSQL on PATH in a file that only bash reads, unasked.
-PSQL_COMMAND = (
-    "/bin/sh",
-    "-c",
-    'command -v psql >/dev/null 2>&1 || { [ ! -r "${BASH_ENV:-}" ] || . "$BASH_ENV"; }; '
-    f"exec psql -X -w -A -t -q -v ON_ERROR_STOP=1 -U postgres -d {MAINTENANCE_DATABASE}",
-)
 
 _SCRAM_ROUNDS = 4096
 _FIRST_WITH_SCRAM = 100000

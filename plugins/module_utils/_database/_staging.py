@@ -73,7 +73,7 @@ def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seco
         f"REVOKE ALL ON DATABASE {sql.name(names.staged)} FROM PUBLIC;\n"
         + sql.connect(names.staged)
         # The dump may comment on it and grant it, which is for its owner to do.
-        + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n\\q\n"
+        + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n"
     )
     return role
 
@@ -107,7 +107,7 @@ def hand_over(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: s
         + sql.connect(sql.MAINTENANCE_DATABASE)
         + "BEGIN;\n"
         + "".join(f"{statement};\n" for statement in _properties(names.staged, facts))
-        + f"DROP ROLE {sql.name(names.role)};\nCOMMIT;\n\\q\n"
+        + f"DROP ROLE {sql.name(names.role)};\nCOMMIT;\n"
     )
 
 
@@ -130,7 +130,7 @@ def _properties(database: str, facts: DatabaseFacts) -> Iterator[str]:
 
 def clean_up(psql: sql.Psql, names: StagedNames) -> None:
     """Remove the new database and the temporary role of a run, if they are there. Never the one that was replaced."""
-    psql(drop_database(names.staged) + f"DROP ROLE IF EXISTS {sql.name(names.role)};\n\\q\n")
+    psql(drop_database(names.staged) + f"DROP ROLE IF EXISTS {sql.name(names.role)};\n")
 
 
 def drop_database(database: str) -> str:
@@ -175,6 +175,6 @@ def leftovers(psql: sql.Psql) -> list[str]:
     answer = psql(
         "SELECT datname FROM pg_database "
         f"WHERE datname LIKE ANY (ARRAY[{prefixes}]) UNION ALL SELECT rolname FROM pg_roles "
-        f"WHERE rolname LIKE ANY (ARRAY[{prefixes}]) ORDER BY 1;\n\\q\n"
+        f"WHERE rolname LIKE ANY (ARRAY[{prefixes}]) ORDER BY 1;\n"
     )
     return answer.split()

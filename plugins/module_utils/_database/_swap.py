@@ -40,7 +40,7 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
     """
     there = _existing(psql, names)
     if names.staged not in there and {names.database, names.replaced} <= there:
-        psql(_allow_connections(names.database, True) + "\\q\n")
+        psql(_allow_connections(names.database, True))
         return Swapped(False, 0.0)
     if names.staged not in there:
         raise SwapFailed("there is no loaded database to put in its place", f"database {names.database}")
@@ -62,7 +62,7 @@ def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
     there = _existing(psql, names)
     if names.replaced not in there:
         if names.database in there:
-            psql(_allow_connections(names.database, True) + "\\q\n")
+            psql(_allow_connections(names.database, True))
             return Swapped(False, 0.0)
         raise SwapFailed("there is no replaced database to put back", f"database {names.database}")
     if names.staged in there:
@@ -78,7 +78,7 @@ def drop_replaced(psql: sql.Psql, names: StagedNames) -> None:
         raise SwapFailed(
             "the database that replaced the old one is gone, so the old one is kept", f"database {names.replaced}"
         )
-    psql(drop_database(names.replaced) + "\\q\n")
+    psql(drop_database(names.replaced))
 
 
 def _existing(psql: sql.Psql, names: StagedNames) -> set[str]:
@@ -86,7 +86,7 @@ def _existing(psql: sql.Psql, names: StagedNames) -> set[str]:
     cases = " ".join(f"WHEN {sql.text(name)} THEN {sql.text(what)}" for name, what in wanted.items())
     listed = ", ".join(sql.text(name) for name in wanted)
     # The answers are our own words: a database may have a line break in its name.
-    found = psql(f"SELECT CASE datname {cases} END FROM pg_database WHERE datname IN ({listed});\n\\q\n").split()
+    found = psql(f"SELECT CASE datname {cases} END FROM pg_database WHERE datname IN ({listed});\n").split()
     return {name for name, what in wanted.items() if what in found}
 
 
@@ -107,7 +107,7 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> 
         + "".join(f"ALTER DATABASE {sql.name(old)} RENAME TO {sql.name(new)};\n" for old, new in moves)
         + _allow_connections(place, True)
         + "COMMIT;\n"
-        + "SELECT extract(epoch FROM clock_timestamp() - :'closed');\n\\q\n"
+        + "SELECT extract(epoch FROM clock_timestamp() - :'closed');\n"
     )
     try:
         return Swapped(True, float(psql(script).strip()))
@@ -124,7 +124,7 @@ def _reopened(psql: sql.Psql, database: str, there: set[str]) -> str:
     if database not in there:
         return ""
     try:
-        psql(_allow_connections(database, True) + "\\q\n")
+        psql(_allow_connections(database, True))
     except CheError as error:
         return f"; and it takes no connections until ALTER DATABASE ... ALLOW_CONNECTIONS true is run: {error.what}"
     return "; it takes connections again, as before"
