@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation, pod_user
@@ -15,13 +14,15 @@ from ansible_collections.community.che.plugins.module_utils._che._databases impo
 from ansible_collections.community.che.plugins.module_utils._database._dump import DumpResult, dump_job, parse_dump_log
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._database._log import job_error
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
+
+RETRY = "Run the task again; nothing half-made counts as a backup."
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,13 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
         tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
         options=options,
+        role=database.role,
     )
 
-    def parse(log: str) -> DumpResult:
-        return parse_dump_log(log, database.role, database.name)
-
     try:
-        return DumpedDatabase(database, parse(run_job(work.cluster, plan.job, plan.secret, work.deadline)))
+        return DumpedDatabase(database, parse_dump_log(run_job(work.cluster, plan.job, plan.secret, work.deadline)))
     except JobFailed as failure:
-        raise own_words(failure, parse) from None
+        raise own_words(failure, f"database {database.name}") from None
 
 
 def endpoint_of(database: Database, namespace: str) -> Endpoint:
@@ -102,19 +101,11 @@ def job_options(
     )
 
 
-def own_words(failure: JobFailed, parse: Callable[[str], object]) -> CheError:
-    """A Job's failure as its own script tells it; as Kubernetes tells it where the script had no say.
-
-    Args:
-        failure: What Kubernetes says, with the end of the Job's log.
-        parse: Reads a log of that kind of Job, and raises for one that tells of a failure.
-    """
-    if '"che_backup":"error"' in failure.log:
-        try:
-            parse(failure.log)
-        except CheError as told:
-            return told
-    if failure.log:
-        failure.what = f"{failure.what}; it said last: {failure.log.strip().splitlines()[-1][-500:]}"
-    failure.next_step = failure.next_step or "Run the task again; nothing half-made counts as a backup."
-    return failure
+def own_words(failure: JobFailed, on: str) -> JobFailed:
+    """A Job's failure as its own script tells it; as Kubernetes tells it where the script had no say."""
+    told = job_error(failure.log)
+    if told:
+        return JobFailed(told.message, on, told.next_step or RETRY, log=failure.log)
+    last = failure.log.strip().rpartition("\n")[2][-500:]
+    what = f"{failure.what}; it said last: {last}" if last else failure.what
+    return JobFailed(what, on, failure.next_step or RETRY, log=failure.log)

@@ -15,11 +15,11 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
-from ansible_collections.community.che.plugins.module_utils._restore._databases import (
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     DatabasePlan,
-    Restorer,
     plan_databases,
 )
+from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
 from ansible_collections.community.che.plugins.module_utils._restore._objects import live_objects, validate, write
 from ansible_collections.community.che.plugins.module_utils._restore._plan import (
@@ -85,7 +85,8 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             return _result(run, plan, done)
         with run.stage("safety backup", _safety_message(request, plan)):
             done.safety_backup_id = _safety_backup(cluster, request, plan)
-        restorer = Restorer(cluster, request, repository, plan.databases, deadline)
+        che_cluster = plan.fetched.manifest.installation.che_cluster
+        restorer = Restorer(cluster, request, repository, plan.databases, che_cluster=che_cluster, deadline=deadline)
         _carry_out(cluster, run, restorer, plan, done)
         run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
     return _result(run, plan, done)
@@ -100,8 +101,8 @@ def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
 def _plan(cluster: Cluster, request: RestoreRequest, fetched: Fetched) -> Plan:
     _require_same_generation(cluster, fetched)
     live = live_objects(cluster, request.namespace, fetched.objects)
-    steps = plan_objects(fetched.objects, live)
-    return Plan(fetched, steps, plan_databases(cluster, request.namespace, fetched))
+    exists = any(kind == "CheCluster" for kind, _name in live)
+    return Plan(fetched, plan_objects(fetched.objects, live), plan_databases(cluster, fetched.manifest, exists))
 
 
 def _require_same_generation(cluster: Cluster, fetched: Fetched) -> None:
@@ -135,18 +136,28 @@ def _carry_out(cluster: Cluster, run: Run, restorer: Restorer, plan: Plan, done:
                 # Its databases are there only once the operator has made them anew.
                 write(cluster, plan.steps)
             restorer.stage()
-        with run.stage("cut over", "Putting the restored state in place"):
+        with run.stage("cut over", "Putting the restored state in place"), restorer.swapping_back():
             if plan.installation_exists:
                 write(cluster, plan.steps)
-            cut = restorer.cut_over()
+            restorer.cut_over()
         with run.stage("verify", "Waiting until restored Che is ready"):
             await_che(cluster, saved.namespace, saved.che_cluster, restorer.deadline)
-            done.outage_seconds = cut.seconds_since()
+            done.outage_seconds = restorer.outage_seconds
             digests = dict(plan.fetched.installation.objects or {})
             objects = verify_objects(cluster, saved.namespace, plan.fetched.objects, digests)
-            done.verified = {"objects": objects, **restorer.verified()}
+            done.verified = _verified(objects, plan.databases)
         with run.stage("commit", "Removing the databases that were replaced"):
             restorer.commit()
+
+
+def _verified(objects: int, databases: Sequence[DatabasePlan]) -> dict[str, int]:
+    """What was held against the manifest: objects just now, databases when they were counted or loaded."""
+    return {
+        "objects": objects,
+        "tables": sum(len(item.saved.tables) for item in databases),
+        "sequences": sum(len(item.saved.sequences) for item in databases),
+        "large_objects": sum(item.saved.large_objects.count for item in databases),
+    }
 
 
 def _result(run: Run, plan: Plan, done: Done) -> dict[str, Any]:

@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Databases loaded beside the live ones, proved, and put in their place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._backup._dump import endpoint_of, job_options, own_words
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
+from ansible_collections.community.che.plugins.module_utils._che._databases import Database
+from ansible_collections.community.che.plugins.module_utils._database._compare import compare
+from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
+from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
+from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, read_facts
+from ansible_collections.community.che.plugins.module_utils._database._load import load_job, parse_load_log
+from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
+from ansible_collections.community.che.plugins.module_utils._database._staging import (
+    StagedNames,
+    clean_up,
+    hand_over,
+    names_for,
+    prepare,
+)
+from ansible_collections.community.che.plugins.module_utils._database._swap import drop_replaced, swap, swap_back
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
+from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
+    RESTORE,
+    DatabasePlan,
+    live_databases,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
+from ansible_collections.community.che.plugins.module_utils._restore._ready import is_available, restart
+from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+
+
+@dataclass
+class Staged:
+    """One database on its way back. ``swapped`` once it has taken the live one's place."""
+
+    plan: DatabasePlan
+    database: Database
+    deployment: dict[str, Any] = field(repr=False)
+    psql: PodPsql = field(repr=False)
+    names: StagedNames
+    server_version: int = 0
+    swapped: bool = False
+
+
+class Restorer:
+    """The databases of one restore.
+
+    Args:
+        cluster: Where.
+        request: What the task asks for.
+        repository: Where the dumps are.
+        plans: What the plan says of each saved database.
+        che_cluster: The CheCluster's name.
+        deadline: When the run gives up.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        request: RestoreRequest,
+        repository: Repository,
+        plans: Sequence[DatabasePlan],
+        *,
+        che_cluster: str,
+        deadline: Deadline,
+    ) -> None:
+        self._che_cluster = che_cluster
+        self.deadline = deadline
+        self._cluster = cluster
+        self._request = request
+        self._repository = repository
+        self._plans = [plan for plan in plans if plan.action == RESTORE]
+        self._staged: list[Staged] = []
+        self._closed_at: float | None = None
+
+    def stage(self) -> None:
+        """Load every database that differs beside the live one, and compare what was loaded with the manifest.
+
+        Raises:
+            CheError: One could not be loaded, or is not what the manifest says.
+        """
+        for plan in self._plans:
+            database, deployment = self._await_database(plan)
+            psql = PodPsql(self._cluster, deployment)
+            staged = Staged(plan, database, deployment, psql, names_for(database.name, self._request.run_id))
+            facts = self._facts(staged)
+            staged.server_version = facts.server_version
+            self._staged.append(staged)
+            self._load(staged, facts)
+            hand_over(psql, staged.names, facts, database.user)
+
+    def cut_over(self) -> None:
+        """Put the loaded databases in the place of the live ones, and start anew what was connected to those."""
+        self._closed_at = time.monotonic() if self._staged else None
+        for staged in self._staged:
+            self._keep_password_in_step(staged)
+            swap(staged.psql, staged.names)
+            staged.swapped = True
+        for staged in self._staged:
+            restart(self._cluster, self._request.namespace, staged.database.role)
+
+    def commit(self) -> None:
+        """Remove the databases that were replaced."""
+        for staged in self._staged:
+            drop_replaced(staged.psql, staged.names)
+
+    @property
+    def outage_seconds(self) -> float:
+        """Seconds since the first database was closed for its swap; 0 when none was."""
+        return 0.0 if self._closed_at is None else round(time.monotonic() - self._closed_at, 3)
+
+    @contextmanager
+    def cleaning_up(self) -> Iterator[None]:
+        """Take back what is half-done when the run fails before everything is cut over."""
+        try:
+            yield
+        except BaseException:
+            for staged in self._staged:
+                if not staged.swapped:
+                    clean_up(staged.psql, staged.names)
+            raise
+
+    @contextmanager
+    def swapping_back(self) -> Iterator[None]:
+        """Put the live databases back when the cut-over fails half-way."""
+        try:
+            yield
+        except BaseException:
+            for staged in self._staged:
+                if staged.swapped:
+                    swap_back(staged.psql, staged.names)
+                    staged.swapped = False
+                    restart(self._cluster, self._request.namespace, staged.database.role)
+            raise
+
+    def _await_database(self, plan: DatabasePlan) -> tuple[Database, dict[str, Any]]:
+        namespace, role = self._request.namespace, plan.saved.role
+
+        def running() -> tuple[Database, dict[str, Any]] | None:
+            found = live_databases(self._cluster, namespace, self._che_cluster)
+            return next(((db, server) for db, server in found if db.role == role and is_available(server)), None)
+
+        return wait_for(
+            running,
+            self.deadline,
+            f"the server of the database {plan.part.name}",
+            on=DEPLOYMENT.named("postgres" if role != "openvsx" else "openvsx-database", namespace),
+            next_step="Check that the operator of Che runs, its log, and the namespace's events.",
+        )
+
+    def _facts(self, staged: Staged) -> DatabaseFacts:
+        on = f"database {staged.database.name}"
+        facts = read_facts(staged.psql, staged.database.name)
+        if facts is None:
+            raise CheError("The server has no such database to replace", on, "Let Che create it, then run again.")
+        if facts.obstacles:
+            raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
+        return facts
+
+    def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
+        role = prepare(staged.psql, staged.names, facts, valid_seconds=int(self.deadline.left) + 60)
+        live = endpoint_of(staged.database, self._request.namespace)
+        plan = load_job(
+            Endpoint(live.host, live.port, staged.names.staged, role.name, role.password),
+            self._repository.access,
+            staged.plan.part.snapshot,
+            dump_path(staged.plan.part.name),
+            job_options(self._cluster, staged.deployment, self._request.run_id, self._request.jobs, self.deadline),
+            role=staged.database.role,
+        )
+
+        on = f"database {staged.database.name}"
+        try:
+            result = parse_load_log(run_job(self._cluster, plan.job, plan.secret, self.deadline))
+        except JobFailed as failure:
+            raise own_words(failure, on) from None
+        differences = compare(staged.plan.saved, result.figures)
+        if differences:
+            raise CheError(
+                f"What was loaded is not what was saved: {'; '.join(differences[:5])}",
+                on,
+                "The live database is untouched. Restore another backup, and check the repository.",
+            )
+
+    def _keep_password_in_step(self, staged: Staged) -> None:
+        """The restored Secret may hold another password than the live server knows."""
+        found = live_databases(self._cluster, self._request.namespace, self._che_cluster)
+        restored = next(database for database, _server in found if database.role == staged.database.role)
+        if restored.password != staged.database.password:
+            verifier = password_verifier(restored.user, restored.password, staged.server_version)
+            staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")

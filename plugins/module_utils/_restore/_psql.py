@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""psql as the server's own superuser, inside the database's pod: for statements and counts, never for data."""
+
+from __future__ import annotations
+
+from ansible_collections.community.che.plugins.module_utils._database._sql import MAINTENANCE_DATABASE
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._exec import exec_script
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, POD
+
+_SECONDS = 300.0
+# The images of the Software Collections know the superuser as postgres; Docker's name it in POSTGRES_USER. Old ones put
+# psql on PATH in a file that only bash reads, unasked.
+_PSQL = (
+    'command -v psql >/dev/null 2>&1 || { [ ! -r "${BASH_ENV:-}" ] || . "$BASH_ENV"; }; '
+    f'exec psql -X -w -A -t -q -v ON_ERROR_STOP=1 -U "${{POSTGRES_USER:-postgres}}" -d {MAINTENANCE_DATABASE}'
+)
+
+
+class PodPsql:
+    """psql in the pod of one database server.
+
+    Args:
+        cluster: Where.
+        deployment: The database server's Deployment.
+        seconds: The limit of one script.
+    """
+
+    def __init__(self, cluster: Cluster, deployment: Object, seconds: float = _SECONDS) -> None:
+        self._cluster = cluster
+        self._deployment = deployment
+        self._seconds = seconds
+
+    def __call__(self, script: str) -> str:
+        """Run a script in the maintenance database.
+
+        Args:
+            script: SQL and psql's own commands.
+
+        Returns:
+            Its output: rows unaligned, without headers.
+
+        Raises:
+            ExecFailed: A statement failed.
+            Forbidden: The credentials lack the permission to execute in pods.
+        """
+        pod = self._pod()
+        return exec_script(
+            self._cluster,
+            pod["metadata"]["name"],
+            pod["metadata"]["namespace"],
+            container=pod["spec"]["containers"][0]["name"],
+            command=["/bin/sh", "-c", _PSQL],
+            # Exec can't close standard input: psql must be told to go.
+            script=f"{script}\n\\q\n",
+            seconds=self._seconds,
+        )
+
+    def _pod(self) -> Object:
+        metadata = self._deployment["metadata"]
+        labels = self._deployment["spec"]["selector"].get("matchLabels") or {}
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        for pod in self._cluster.list(POD, metadata["namespace"], labels=selector):
+            if _is_ready(pod):
+                return pod
+        raise CheError(
+            "The database server has no pod that is ready",
+            DEPLOYMENT.named(metadata["name"], metadata["namespace"]),
+            "Start it, then run the task again.",
+        )
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]
