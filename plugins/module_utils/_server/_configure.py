@@ -9,37 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
-    CONFIG_MAP,
-    NAMESPACE,
-    SECRET,
-    SERVER_CONFIGURATION,
-)
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE, SECRET, kind_of
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
-from ansible_collections.community.che.plugins.module_utils._server._choose import (
-    access_from_options,
-    access_from_stored,
+from ansible_collections.community.che.plugins.module_utils._server._choose import access_from_options
+from ansible_collections.community.che.plugins.module_utils._server._desired import (
+    completed,
+    desired,
+    own_secret_names,
 )
 from ansible_collections.community.che.plugins.module_utils._server._options import (
     DEFAULT_NAME,
     ServerOptions,
     options_from,
 )
-from ansible_collections.community.che.plugins.module_utils._server._secrets import (
-    CA_KEY,
-    PASSWORD_KEY,
-    SERVER_PASSWORD_KEY,
-    USERNAME_KEY,
-    to_secret,
-)
+from ansible_collections.community.che.plugins.module_utils._server._secrets import to_secret
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
     SERVER_LABELS,
     StoredServer,
+    find_raw,
     find_stored,
+    read_stored,
     storage_kind,
     to_object,
 )
@@ -84,14 +77,6 @@ class Outcome:
     after: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Desired:
-    """What the cluster is to hold: the server, and the Secrets that come from the task's options."""
-
-    stored: StoredServer
-    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
-
-
 def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
     """Do what the task asks for, and say what was done.
 
@@ -116,35 +101,37 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     namespace, options, check_mode = request.namespace, request.options, request.check_mode
     name = options.name or DEFAULT_NAME
     _require_namespace(cluster, namespace)
-    live = find_stored(cluster, namespace, name)
-    access = _access(cluster, namespace, options, live)
+    raw = find_raw(cluster, namespace, name)
+    live = _readable(raw, options)
+    wanted = completed(options, live)
+    access = access_from_options(cluster, namespace, wanted)
     initialized = connect(access, request.initialize, request.restic_path, check_mode)
-    desired = _desired(cluster, name, options, live)
-    written = [_write_secret(cluster, namespace, key, data, check_mode) for key, data in desired.secrets.items()]
-    written.append(_write_configuration(cluster, namespace, desired.stored, live, check_mode))
+    goal = desired(name, wanted, raw["kind"] if raw else storage_kind(cluster).kind, raw)
+    written = [key for key, data in goal.secrets.items() if _write_secret(cluster, namespace, key, data, check_mode)]
+    configured = _write_configuration(cluster, namespace, goal.stored, live, check_mode)
     return Outcome(
         name=name,
         repository=adapter_for(access).location,
-        stored_as=desired.stored.stored_as,
+        stored_as=goal.stored.stored_as,
         initialized=initialized,
-        changed=initialized or any(written),
+        changed=initialized or configured or bool(written),
         before=_shown(live),
-        after=_shown(desired.stored),
+        after={**_shown(goal.stored), **({"writtenSecrets": written} if written else {})},
     )
 
 
 def forget(cluster: Cluster, request: ServerRequest) -> Outcome:
     """Remove a stored server and the Secrets that were made for it; its repository and the backups stay."""
     namespace, name = request.namespace, request.options.name or DEFAULT_NAME
-    live = find_stored(cluster, namespace, name)
-    if live is None:
+    raw = find_raw(cluster, namespace, name)
+    if raw is None:
         return Outcome(name)
-    outcome = Outcome(live.name, stored_as=live.stored_as, changed=True, before=_shown(live))
+    outcome = Outcome(name, stored_as=raw["kind"], changed=True, before={"name": name, "kind": raw["kind"]})
     if request.check_mode:
         return outcome
-    cluster.delete(CONFIG_MAP if live.stored_as == CONFIG_MAP.kind else SERVER_CONFIGURATION, live.name, namespace)
-    for secret in (live.password_secret, live.credentials_secret, live.connection_secret):
-        if secret and secret in _own_secret_names(live.name) and _is_ours(cluster.find(SECRET, secret, namespace)):
+    cluster.delete(kind_of(raw), name, namespace)
+    for secret in own_secret_names(name):
+        if _is_ours(cluster.find(SECRET, secret, namespace)):
             cluster.delete(SECRET, secret, namespace)
     return outcome
 
@@ -177,62 +164,14 @@ def _require_namespace(cluster: Cluster, namespace: str) -> None:
         raise CheError("The namespace does not exist", f"Namespace {namespace}", "Create it, or correct namespace.")
 
 
-def _access(cluster: Cluster, namespace: str, options: ServerOptions, live: StoredServer | None) -> Access:
-    """What the server will be opened with: the task's word, and for the rest what is stored."""
-    if live is None:
-        return access_from_options(cluster, namespace, options)
-    stored = access_from_stored(cluster, namespace, live)
-    given = access_from_options(
-        cluster,
-        namespace,
-        replace(options, server=options.server or live.server, password=options.password or _kept(options, stored)),
-    )
-    credentials_given = bool(options.username or options.credentials_secret)
-    ca_given = bool(options.ca_certificate or options.ca_secret)
-    return replace(
-        given,
-        username=given.username if credentials_given else stored.username,
-        server_password=given.server_password if credentials_given else stored.server_password,
-        ca_certificate=given.ca_certificate if ca_given else stored.ca_certificate,
-    )
-
-
-def _kept(options: ServerOptions, stored: Access) -> str | None:
-    return None if options.password_secret else stored.password
-
-
-def _own_secret_names(name: str) -> tuple[str, str, str]:
-    return f"{name}-repository-password", f"{name}-credentials", f"{name}-connection"
-
-
-def _desired(cluster: Cluster, name: str, options: ServerOptions, live: StoredServer | None) -> Desired:
-    own_password, own_credentials, own_connection = _own_secret_names(name)
-    secrets: dict[str, Mapping[str, str]] = {}
-    if options.password:
-        secrets[own_password] = {PASSWORD_KEY: options.password}
-    if options.username and options.server_password:
-        secrets[own_credentials] = {USERNAME_KEY: options.username, SERVER_PASSWORD_KEY: options.server_password}
-    if options.ca_certificate:
-        secrets[own_connection] = {CA_KEY: options.ca_certificate}
-    server = options.server or (live.server if live else None)
-    if server is None:
-        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
-    stored = StoredServer(
-        name=name,
-        server=server,
-        password_secret=_named(options.password_secret, own_password, secrets, live.password_secret if live else ""),
-        credentials_secret=_named(
-            options.credentials_secret, own_credentials, secrets, live.credentials_secret if live else ""
-        ),
-        connection_secret=_named(options.ca_secret, own_connection, secrets, live.connection_secret if live else ""),
-        stored_as=live.stored_as if live else storage_kind(cluster).kind,
-        raw=live.raw if live else {},
-    )
-    return Desired(stored, secrets)
-
-
-def _named(given: str | None, own: str, secrets: Mapping[str, Any], live: str) -> str:
-    return own if own in secrets else (given or live)
+def _readable(raw: Object | None, options: ServerOptions) -> StoredServer | None:
+    """The stored server; an unreadable one counts as none where the task says all of it, so that it can be mended."""
+    try:
+        return read_stored(raw) if raw else None
+    except CheError:
+        if options.is_inline:
+            return None
+        raise
 
 
 def _write_secret(cluster: Cluster, namespace: str, name: str, data: Mapping[str, str], check_mode: bool) -> bool:
@@ -264,10 +203,10 @@ def _write_configuration(
     if check_mode:
         return True
     obj = to_object(stored, namespace)
-    if live is None:
-        cluster.create(obj)
-    else:
+    if stored.raw:
         cluster.replace(obj)
+    else:
+        cluster.create(obj)
     _read_back(cluster, namespace, stored)
     return True
 

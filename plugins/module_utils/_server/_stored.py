@@ -79,11 +79,15 @@ def list_stored(cluster: Cluster, namespace: str) -> list[StoredServer]:
 
 def find_stored(cluster: Cluster, namespace: str, name: str) -> StoredServer | None:
     """One backup server by its name."""
+    raw = find_raw(cluster, namespace, name)
+    return read_stored(raw) if raw else None
+
+
+def find_raw(cluster: Cluster, namespace: str, name: str) -> Object | None:
+    """The object that holds a backup server, whether it can be used or not."""
     kind = storage_kind(cluster)
     obj = cluster.find(kind, name, namespace)
-    if obj is None:
-        return None
-    return read_stored({**obj, "apiVersion": kind.api_version, "kind": kind.kind})
+    return {**obj, "apiVersion": kind.api_version, "kind": kind.kind} if obj else None
 
 
 def _raw_stored(cluster: Cluster, namespace: str) -> list[Object]:
@@ -117,7 +121,7 @@ def read_stored(obj: Object) -> StoredServer:
         raise StoredServerError("It names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
     return StoredServer(
         name=str(metadata["name"]),
-        server=RestServer.from_spec(section),
+        server=_server_of(section, on),
         password_secret=str(password_secret),
         credentials_secret=str(section.get("credentialsSecretRef") or ""),
         connection_secret=str((metadata.get("annotations") or {}).get(CONNECTION_ANNOTATION, "")),
@@ -127,16 +131,25 @@ def read_stored(obj: Object) -> StoredServer:
     )
 
 
-def _spec_of(obj: Object, on: str) -> dict[str, Any]:
-    if obj["kind"] != CONFIG_MAP.kind:
-        return obj.get("spec") or {}
+def _server_of(section: Mapping[str, Any], on: str) -> RestServer:
     try:
-        spec = yaml.safe_load((obj.get("data") or {}).get(_SPEC_KEY, ""))
-    except yaml.YAMLError as error:
-        raise StoredServerError(f"Its key {_SPEC_KEY} is not YAML: {str(error)[:200]}", on, "Store it anew.") from None
+        return RestServer.from_spec(section)
+    except CheError as error:
+        raise StoredServerError(error.what, on, error.next_step or "Correct it there.") from None
+
+
+def _spec_of(obj: Object, on: str) -> dict[str, Any]:
+    spec = obj.get("spec") or {} if obj["kind"] != CONFIG_MAP.kind else _yaml_of(obj, on)
     if not isinstance(spec, dict) or not all(isinstance(spec.get(s), (dict, type(None))) for s in _SECTIONS):
-        raise StoredServerError(f"Its key {_SPEC_KEY} does not hold a backup server", on, "Store it anew.")
+        raise StoredServerError("It does not hold a backup server", on, "Store it anew.")
     return spec
+
+
+def _yaml_of(obj: Object, on: str) -> Any:
+    try:
+        return yaml.safe_load((obj.get("data") or {}).get(_SPEC_KEY, ""))
+    except yaml.YAMLError:
+        raise StoredServerError(f"Its key {_SPEC_KEY} is not YAML", on, "Store it anew.") from None
 
 
 def to_object(stored: StoredServer, namespace: str) -> Object:

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the cluster is to hold for a backup server: the task's word, and for the rest what is stored already. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.community.che.plugins.module_utils._errors import UsageError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Object
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._secrets import (
+    CA_KEY,
+    PASSWORD_KEY,
+    SERVER_PASSWORD_KEY,
+    USERNAME_KEY,
+)
+from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The server, and the Secrets that come from the task's options."""
+
+    stored: StoredServer
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+
+def own_secret_names(name: str) -> tuple[str, str, str]:
+    """The Secrets that are made for a server of that name: repository password, credentials, CA."""
+    return f"{name}-repository-password", f"{name}-credentials", f"{name}-connection"
+
+
+def completed(options: ServerOptions, live: StoredServer | None) -> ServerOptions:
+    """The options, with what the task leaves out taken from the stored server."""
+    if live is None:
+        return options
+    return replace(
+        options,
+        server=options.server or live.server,
+        password_secret=options.password_secret or (None if options.password else live.password_secret),
+        credentials_secret=options.credentials_secret or (None if options.username else live.credentials_secret),
+        ca_secret=options.ca_secret or (None if options.ca_certificate else live.connection_secret),
+    )
+
+
+def desired(name: str, options: ServerOptions, stored_as: str, raw: Object | None) -> Desired:
+    """What is to be stored.
+
+    Args:
+        name: What the server is called.
+        options: Completed options.
+        stored_as: The kind of object that holds it.
+        raw: The object that is there already, usable or not.
+    """
+    if options.server is None:
+        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
+    own_password, own_credentials, own_connection = own_secret_names(name)
+    secrets: dict[str, Mapping[str, str]] = {}
+    if options.password:
+        secrets[own_password] = {PASSWORD_KEY: options.password}
+    if options.username and options.server_password:
+        secrets[own_credentials] = {USERNAME_KEY: options.username, SERVER_PASSWORD_KEY: options.server_password}
+    if options.ca_certificate:
+        secrets[own_connection] = {CA_KEY: options.ca_certificate}
+    stored = StoredServer(
+        name=name,
+        server=options.server,
+        password_secret=own_password if own_password in secrets else options.password_secret or "",
+        credentials_secret=own_credentials if own_credentials in secrets else options.credentials_secret or "",
+        connection_secret=own_connection if own_connection in secrets else options.ca_secret or "",
+        stored_as=stored_as,
+        raw=raw or {},
+    )
+    return Desired(stored, secrets)
