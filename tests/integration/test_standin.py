@@ -36,9 +36,7 @@ SERVER_NAMESPACE = "standin-it-server"
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
     if not os.environ.get("KUBECONFIG"):
-        pytest.fail(
-            "KUBECONFIG is not set: run tests/cluster/cluster up, then set it to what tests/cluster/cluster kubeconfig says"
-        )
+        pytest.fail("KUBECONFIG is not set: start a cluster with tests/cluster/cluster up, and name its kubeconfig")
     return Cluster()
 
 

@@ -19,7 +19,7 @@ from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 Object = dict[str, Any]
 
 SPEC_DIGEST = "standin.che.eclipse.org/spec-digest"
-GENERATED_ONCE = {"Secret", "PersistentVolumeClaim", "Service"}
+CORRECTED = ("data", "config")  # Secrets (made of stringData), claims and Services are made once and left alone
 CA_BUNDLES = f"app.kubernetes.io/component=ca-bundle,app.kubernetes.io/part-of={PART_OF}"
 
 
@@ -85,14 +85,14 @@ class _Namespace:
         return bundles
 
     def ensure(self, wanted: Iterable[Object]) -> None:
-        """Creates what is missing, and corrects what is not generated once and differs."""
+        """Creates what is missing, and corrects what differs and is not made only once."""
         existing: dict[str, dict[str, Object]] = {}
         for obj in wanted:
             kind, name = obj["kind"], obj["metadata"]["name"]
             present = existing.setdefault(kind, self.managed(kind))
             if name not in present:
                 self._create(obj)
-            elif kind not in GENERATED_ONCE:
+            else:
                 self._correct(obj, present[name])
 
     def own(self, kind: str, name: str, patch: Object) -> None:
@@ -126,7 +126,7 @@ class _Namespace:
                     "spec": {"template": obj["spec"]["template"]},
                 }
                 self.api.request("PATCH", target, patch)
-        elif not _contains(current, {key: obj[key] for key in ("data", "config") if key in obj}):
+        elif not _contains(current, {key: obj[key] for key in CORRECTED if key in obj}):
             self.api.request("PATCH", target, obj)
 
 

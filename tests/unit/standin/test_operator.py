@@ -11,6 +11,7 @@ import pytest
 from che_standin import manifests
 from standin_operator import children, reconcile, workloads
 from standin_operator.generation import databases, finalizers, generation
+from standin_operator.status import is_available
 from unit.standin.fake_api import FakeApi
 
 NS = "che-test"
@@ -90,13 +91,28 @@ def test_a_round_without_a_change_writes_nothing() -> None:
     assert api.writes == []
 
 
-def test_existing_credentials_are_kept() -> None:
+@pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/managed-by": "che-operator"}])
+def test_existing_credentials_are_kept(labels: dict[str, str]) -> None:
     api = api_with()
-    api.put(
-        f"{SECRETS}/postgres-credentials", {"metadata": {"name": "postgres-credentials"}, "data": {"password": "b2xk"}}
-    )
+    given = {"metadata": {"name": "postgres-credentials", "labels": labels}, "data": {"password": "b2xk"}}
+    api.put(f"{SECRETS}/postgres-credentials", given)
     rounds(api, 2)
-    assert api.objects[f"{SECRETS}/postgres-credentials"]["data"] == {"password": "b2xk"}
+    assert api.objects[f"{SECRETS}/postgres-credentials"] == given
+
+
+@pytest.mark.parametrize(
+    ("status", "available"),
+    [
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1}, True),
+        ({"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}, False),
+        ({"observedGeneration": 2, "updatedReplicas": 0, "availableReplicas": 1}, False),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 0}, False),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 1}, False),
+        ({}, False),
+    ],
+)
+def test_available_means_the_newest_template_answers(status: dict[str, int], available: bool) -> None:
+    assert is_available({"metadata": {"generation": 2}, "status": status}) is available
 
 
 def test_generated_credentials_differ_and_are_marked() -> None:
