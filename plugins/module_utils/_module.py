@@ -77,12 +77,17 @@ class CheModule:
 
     def _hide_password_of_url(self) -> None:
         """A URL may carry a password; Ansible echoes a task's options, and must not echo that."""
-        try:
-            password = parse_repository_url(self.params.get("repository_url") or "").password
-        except CheError:
-            return
-        if password:
-            self._module.no_log_values.add(password)
+        self._module.no_log_values.update(filter(None, _secrets_of(self.params.get("repository_url") or "")))
+
+
+def _secrets_of(url: str) -> tuple[str, ...]:
+    """A URL's password as it is meant and as it is written; of one that can't be understood, all before its host."""
+    try:
+        password = parse_repository_url(url).password
+    except CheError:
+        return (url.rpartition("@")[0],)
+    authority = url.split("/")[2] if "://" in url else url.partition("/")[0].partition(":")[2]
+    return password or "", authority.rpartition("@")[0].partition(":")[2]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
