@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# One caller at a time starts or stops the cluster. The lock is descriptor 9: whatever outlives the
+# caller must be started with 9>&-, or it would hold the lock for ever.
+take_lock() {
+  mkdir -p "$(dirname "$STATE")"
+  exec 9>"$STATE.lock"
+  if ! flock -n 9; then
+    say "waiting: another run starts or stops this cluster"
+    flock -w 3600 9 || fail "another run has held $STATE.lock for an hour"
+  fi
+}
+
+require_root() {
+  [ "$(id -u)" = 0 ] || fail "root is needed (network namespaces, mounts, containers): run it with sudo," \
+    "or set KUBECONFIG to a cluster that exists (kind, minikube, your own)"
+}

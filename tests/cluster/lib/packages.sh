@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# A command counts as well as its package: Docker's containerd.io, for one, replaces Debian's containerd.
+is_installed() {
+  local package=$1 proof=$2
+  case "$proof" in
+    package) [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ;;
+    /*) [ -e "$proof" ] ;;
+    *) PATH=$PATH:/usr/sbin:/sbin command -v "$proof" >/dev/null ;;
+  esac
+}
+
+missing_packages() {
+  local package proof
+  while read -r package proof; do
+    is_installed "$package" "$proof" || echo "$package"
+  done < <(grep -v '^#' "$HERE/packages.txt")
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "this machine has no apt-get; install these first: ${missing[*]}"
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    fail "packages are missing, and installing them needs root or sudo: apt-get install ${missing[*]}"
+  fi
+  say "      installing ${missing[*]}"
+  as_root apt-get update -q >"$CACHE/apt.log" 2>&1 || fail "apt-get update failed; see $CACHE/apt.log"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
+    >>"$CACHE/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/apt.log"
+}
