@@ -43,7 +43,7 @@ make_debian_layer() {
 run_mmdebstrap() {
   local image=$1 tar=$2
   shift 2
-  mmdebstrap --quiet --variant=essential --format=tar --include="$(paste -sd, "$HERE/images/$image/debian.txt")" \
+  mmdebstrap --quiet --variant=essential --skip=cleanup/run --format=tar --include="$(paste -sd, "$HERE/images/$image/debian.txt")" \
     --customize-hook="$HERE/images/$image/customize" "$@" "$DEBIAN_SUITE" "$tar" "$CACHE/$image.list" \
     >"$CACHE/$image.log" 2>&1
 }
