@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
-from ansible_collections.community.che.plugins.module_utils._repository import _restic
+from ansible_collections.community.che.plugins.module_utils._repository import _restic_command
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
@@ -183,9 +183,7 @@ def test_an_unknown_authority(access: Access, tmp_path: Path) -> None:
 
 def test_restic_itself_does_not_trust_an_unknown_authority_either(access: Access) -> None:
     restic = Restic(replace(access, ca_certificate=None), timeout=3)
-    error = _failure(restic.repository_id)
-    assert type(error) is errors.ResticTimeout
-    assert "x509" in error.what
+    assert type(_failure(restic.repository_id)) is errors.UntrustedCertificate
 
 
 @pytest.mark.parametrize(
@@ -346,7 +344,7 @@ def test_a_lost_pack_is_found(access: Access, restic: Restic, server: RestServer
 def test_a_locked_repository(
     access: Access, restic: Restic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: RestServerProcess
 ) -> None:
-    monkeypatch.setattr(_restic, "_WAIT_FOR_LOCK", "1s")
+    monkeypatch.setattr(_restic_command, "_WAIT_FOR_LOCK", "1s")
     restic.backup_folder(_write_installation(tmp_path / "saved"), TAGS, HOST)
     (tmp_path / "password").write_text(PASSWORD, encoding="utf-8")
     (tmp_path / "ca.crt").write_text(access.ca_certificate or "", encoding="utf-8")
@@ -512,6 +510,20 @@ def test_a_restic_that_is_missing_or_none(access: Access, tmp_path: Path) -> Non
     for binary in ("no-such-restic", str(not_executable), str(tmp_path)):
         assert type(_failure(Restic(access, binary=binary).check_version)) is errors.ResticMissing
     assert type(_failure(Restic(access, binary="true").check_version)) is errors.ResticFailed
+
+
+@pytest.mark.parametrize("answer", ["", "welcome", "[]", "{}", '[{"id": 5}]', "null"])
+def test_an_answer_that_is_not_restics(access: Access, tmp_path: Path, answer: str) -> None:
+    impostor = Restic(access, binary=str(_script(tmp_path / "restic", f"echo '{answer}'")))
+    calls: list[Callable[[], object]] = [
+        impostor.init,
+        impostor.repository_id,
+        lambda: impostor.backup_folder(tmp_path, TAGS, HOST),
+    ]
+    if answer not in ("[]", "{}"):
+        calls.append(impostor.snapshots)
+    for call in calls:
+        assert type(_failure(call)) is errors.ResticFailed
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

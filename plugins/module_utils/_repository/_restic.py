@@ -6,39 +6,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._errors import (
     FileTooLarge,
     NoSnapshot,
     NotRemoved,
     RepositoryDamaged,
     ResticFailed,
-    ResticMissing,
-    ResticTimeout,
     ResticTooOld,
     SnapshotIncomplete,
 )
-from ansible_collections.community.che.plugins.module_utils._repository._private_files import (
-    private_folder,
-    write_private,
-)
-from ansible_collections.community.che.plugins.module_utils._repository._process import (
-    Finished,
-    OutputLimitExceeded,
-    TimeLimitExceeded,
-    run_process,
-)
-from ansible_collections.community.che.plugins.module_utils._repository._restic_errors import (
-    explain_failure,
-    last_words,
-)
+from ansible_collections.community.che.plugins.module_utils._repository._process import OutputLimitExceeded
+from ansible_collections.community.che.plugins.module_utils._repository._restic_command import ResticCommand
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import (
     BackupSummary,
     Node,
@@ -48,14 +33,8 @@ from ansible_collections.community.che.plugins.module_utils._repository._snapsho
 __all__ = ["MINIMUM_VERSION", "BackupSummary", "Node", "Restic", "Snapshot"]
 
 MINIMUM_VERSION = (0, 17, 1)
-"""The first restic with all of: exit codes 10, 11 and 12, errors as JSON, and sizes in the snapshots."""
+"""The first restic with all of the exit codes 10, 11 and 12, and with sizes in the snapshots."""
 
-_INHERITED = (
-    *("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-)
-_JSON_LIMIT = 256 * 1024 * 1024
-_WAIT_FOR_LOCK = "2m"
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{8,64}")
 _VERSION = re.compile(r"restic (\d+)\.(\d+)\.(\d+)")
 
@@ -63,9 +42,8 @@ _VERSION = re.compile(r"restic (\d+)\.(\d+)\.(\d+)")
 class Restic:
     """The restic of this machine, at work on one repository.
 
-    Every call is a process of its own with a minimal environment, secrets in files of a private folder or in that
-    environment, and a time limit at which it is stopped with all its children. An unreachable server keeps restic
-    trying for 15 minutes, so probe the server first (``adapter_for(access).probe``).
+    Every call is a process of its own, which is stopped with all its children at the time limit. An unreachable server
+    keeps restic trying for 15 minutes, so probe the server first (``adapter_for(access).probe``).
 
     All calls raise a RepositoryError of the class that fits: ``ResticMissing``, ``ResticTimeout``, ``NoRepository``,
     ``WrongPassword``, ``RepositoryLocked``, ``AccessDenied``, ``UntrustedCertificate``, ``ServerFault``, or
@@ -75,22 +53,19 @@ class Restic:
         access: The repository and the keys to it.
         binary: The restic to run: a name to look up in PATH, or a path.
         timeout: The time limit of each call, in seconds.
-        read_only: Leave no trace: neither a lock in the repository nor a local cache. Calls that write are refused.
+        read_only: Leave no trace: neither a lock in the repository nor a local cache. Calls that write are refused
+            with a ValueError, as they are a mistake of the caller.
     """
 
     def __init__(self, access: Access, binary: str = "restic", timeout: float = 600.0, read_only: bool = False) -> None:
-        self._access = access
-        self._adapter = adapter_for(access)
-        self._binary = binary
-        self._timeout = timeout
-        self._read_only = read_only
+        self._command = ResticCommand(access, binary, timeout, read_only)
 
     def version(self) -> tuple[int, int, int]:
         """The version of the restic that is run."""
-        finished = self._run(["version"], inherited_environment(), _JSON_LIMIT)
+        finished = self._command.version()
         match = _VERSION.search(finished.stdout.decode(errors="replace"))
         if finished.code or not match:
-            raise ResticFailed("This does not say its version as restic does", self._binary)
+            raise ResticFailed("This does not say its version as restic does", self._command.binary)
         return int(match[1]), int(match[2]), int(match[3])
 
     def check_version(self) -> None:
@@ -103,7 +78,7 @@ class Restic:
         if version < MINIMUM_VERSION:
             raise ResticTooOld(
                 f"restic {_dotted(version)} is too old: {_dotted(MINIMUM_VERSION)} is the oldest that will do",
-                self._binary,
+                self._command.binary,
                 "Install a newer one, or name its path.",
             )
 
@@ -116,32 +91,39 @@ class Restic:
         Raises:
             RepositoryExists: There is one already, whatever its password.
         """
-        return str(self._json_line(self._write("init"), "initialized")["id"])
+        output = self._write("init")
+        with self._understanding("init"):
+            return str(_message(output, "initialized")["id"])
 
     def repository_id(self) -> str:
         """The id of the repository, 64 hexadecimal digits."""
-        return str(json.loads(self._call("cat", "config"))["id"])
+        output = self._command.run("cat", "config")
+        with self._understanding("cat config"):
+            return str(json.loads(output)["id"])
 
     def snapshots(self, tags: Sequence[str] = ()) -> list[Snapshot]:
-        """The snapshots that have all of these tags, in restic's order: oldest first."""
-        selection = ["--tag", _joined(tags)] if tags else []
-        return [Snapshot.from_json(data) for data in json.loads(self._call("snapshots", *selection))]
+        """The snapshots that have all of these tags, oldest first."""
+        selection = ["--tag", ",".join(map(_checked_tag, tags))] if tags else []
+        output = self._command.run("snapshots", *selection)
+        with self._understanding("snapshots"):
+            return [Snapshot.from_json(data) for data in json.loads(output)]
 
     def backup_folder(self, folder: Path, tags: Sequence[str], host: str) -> BackupSummary:
         """Save a folder so that its files stand at the root of the snapshot's tree.
 
         Args:
-            folder: The folder; the snapshot's only path is its absolute one.
+            folder: The folder, not an empty one; the snapshot's only path is its absolute one.
             tags: The tags of the snapshot, without commas.
             host: The host that the snapshot is said to be of.
 
         Raises:
-            SnapshotIncomplete: Something could not be read. A snapshot was written all the same.
+            SnapshotIncomplete: Something could not be read. There may be a snapshot of the rest.
         """
-        labels = [part for tag in tags for part in ("--tag", _joined([tag]))]
+        labels = [part for tag in tags for part in ("--tag", _checked_tag(tag))]
         parent = ["--group-by", "host,tags", "--ignore-inode", "--ignore-ctime"]
         output = self._write("backup", "--host", host, *labels, *parent, ".", folder=folder)
-        return BackupSummary.from_json(self._json_line(output, "summary"))
+        with self._understanding("backup"):
+            return BackupSummary.from_json(_message(output, "summary"))
 
     def list_files(self, snapshot_id: str) -> list[Node]:
         """Everything in a snapshot, folders included.
@@ -149,8 +131,9 @@ class Restic:
         Raises:
             NoSnapshot: There is no such snapshot.
         """
-        lines = self._json_lines(self._call("ls", self._checked(snapshot_id)))
-        return [Node.from_json(data) for data in lines if data.get("message_type") == "node"]
+        output = self._command.run("ls", self._checked_id(snapshot_id))
+        with self._understanding("ls"):
+            return [Node.from_json(data) for data in _messages(output) if data["message_type"] == "node"]
 
     def dump(self, snapshot_id: str, path: str, limit_bytes: int) -> bytes:
         """The content of one file of a snapshot.
@@ -161,7 +144,7 @@ class Restic:
             FileTooLarge: The file is larger than the limit.
         """
         try:
-            return self._call("dump", self._checked(snapshot_id), path, limit=limit_bytes)
+            return self._command.run("dump", self._checked_id(snapshot_id), path, output_limit=limit_bytes)
         except OutputLimitExceeded:
             raise FileTooLarge(f"The file is larger than {limit_bytes} bytes", f"{snapshot_id}:{path}") from None
 
@@ -171,7 +154,7 @@ class Restic:
         Raises:
             NoSnapshot: There is no such snapshot.
         """
-        self._call("restore", self._checked(snapshot_id), "--target", str(target))
+        self._command.run("restore", self._checked_id(snapshot_id), "--target", str(target))
 
     def forget_ids(self, snapshot_ids: Sequence[str]) -> None:
         """Remove these snapshots and no others; those that are gone already are no error.
@@ -181,14 +164,16 @@ class Restic:
         """
         if not snapshot_ids:
             return
-        try:
-            self._write("forget", *map(self._checked, snapshot_ids))
-        except SnapshotIncomplete as error:
+        ids = tuple(map(self._checked_id, snapshot_ids))
+        with suppress(SnapshotIncomplete):  # restic's exit code for this; before 0.18 it says nothing at all
+            self._write("forget", *ids)
+        kept = [snapshot.id for snapshot in self.snapshots() if snapshot.id.startswith(ids)]
+        if kept:
             raise NotRemoved(
-                "The backup server keeps what restic was told to remove",
-                error.on,
-                "An append-only server does so; remove it there.",
-            ) from None
+                f"The backup server keeps {len(kept)} of the snapshots that restic was told to remove",
+                self._command.location,
+                "An append-only server does so; remove them there.",
+            )
 
     def remove_stale_locks(self) -> None:
         """Remove the locks whose holders are gone.
@@ -206,93 +191,50 @@ class Restic:
             RepositoryDamaged: The check found errors.
         """
         try:
-            self._call("check")
+            self._command.run("check")
         except ResticFailed as error:
             raise RepositoryDamaged(error.what, error.on, "See restic's page on troubleshooting.") from None
 
     def _write(self, *arguments: str, folder: Path | None = None) -> bytes:
-        if self._read_only:
+        if self._command.read_only:
             raise ValueError(f"restic {arguments[0]} writes, and this Restic is for reading only")
-        return self._call(*arguments, folder=folder)
+        return self._command.run(*arguments, folder=folder)
 
-    def _call(self, *arguments: str, folder: Path | None = None, limit: int = _JSON_LIMIT) -> bytes:
-        with private_folder() as files:
-            finished = self._run(
-                [*arguments, *self._options(files)], self._environment(files), limit=limit, folder=folder
-            )
-        if finished.code:
-            raise explain_failure(finished.code, finished.stderr, self._adapter.location, self._access.secrets())
-        return finished.stdout
-
-    def _run(
-        self, arguments: Sequence[str], environment: Mapping[str, str], limit: int, folder: Path | None = None
-    ) -> Finished:
-        try:
-            return run_process([self._binary, *arguments], environment, self._timeout, limit, folder)
-        except OSError as error:
-            raise ResticMissing(
-                f"restic can't be run: {error.strerror}", self._binary, "Install restic, or name its path."
-            ) from None
-        except TimeLimitExceeded as error:
-            words = last_words(error.stderr, self._access.secrets())
-            raise ResticTimeout(
-                f"restic {arguments[0]} was stopped after {self._timeout:g} s" + (f": {words}" if words else ""),
-                self._adapter.location,
-                "See whether the server is up; if it is only slow, give it more time.",
-            ) from None
-
-    def _options(self, files: Path) -> list[str]:
-        options = ["--json", "--quiet"]
-        if self._access.ca_certificate is not None:
-            options += ["--cacert", str(write_private(files / "ca.crt", self._access.ca_certificate))]
-        options += ["--no-lock"] if self._read_only else ["--retry-lock", _WAIT_FOR_LOCK]
-        if self._read_only or not _has_place_for_a_cache():
-            options.append("--no-cache")
-        return options
-
-    def _environment(self, files: Path) -> dict[str, str]:
-        return {
-            **inherited_environment(),
-            **self._adapter.environment(),
-            "RESTIC_REPOSITORY": self._adapter.location,
-            "RESTIC_PASSWORD_FILE": str(write_private(files / "password", self._access.password)),
-        }
-
-    def _checked(self, snapshot_id: str) -> str:
+    def _checked_id(self, snapshot_id: str) -> str:
         if not _SNAPSHOT_ID.fullmatch(snapshot_id):
             raise NoSnapshot(
                 "A snapshot id has 8 to 64 hexadecimal digits, and this has not",
-                self._adapter.location,
+                self._command.location,
                 "List the backups that it has.",
             )
         return snapshot_id
 
-    def _json_line(self, output: bytes, message_type: str) -> Mapping[str, Any]:
-        for data in self._json_lines(output):
-            if data.get("message_type") == message_type:
-                return data
-        raise ResticFailed(f"restic ended well but without the message {message_type!r}", self._adapter.location)
-
-    def _json_lines(self, output: bytes) -> Iterator[Mapping[str, Any]]:
-        return (json.loads(line) for line in output.splitlines() if line.strip())
-
-
-def inherited_environment() -> dict[str, str]:
-    """The part of our environment that restic gets: where to find and put things, and which proxies to use."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    @contextmanager
+    def _understanding(self, command: str) -> Iterator[None]:
+        """An answer that is not what restic documents is an error of restic's, or of what is run in its place."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError):
+            raise ResticFailed(
+                f"The answer of restic {command} can't be understood",
+                self._command.binary,
+                "Check that this is restic itself, in a version that is supported.",
+            ) from None
 
 
-def _has_place_for_a_cache() -> bool:
-    """Whether restic finds a folder for its cache; without one it fails instead of going without."""
-    return bool(os.environ.get("HOME") or os.environ.get("XDG_CACHE_HOME"))
+def _messages(output: bytes) -> Iterator[Mapping[str, Any]]:
+    return (json.loads(line) for line in output.splitlines() if line.strip())
 
 
-def _joined(tags: Sequence[str]) -> str:
-    """Tags as restic's option takes them, which splits at commas and has no way to write one."""
-    for tag in tags:
-        if not tag or "," in tag:
-            raise ValueError("a tag is empty or has a comma")
-    return ",".join(tags)
+def _message(output: bytes, message_type: str) -> Mapping[str, Any]:
+    return [data for data in _messages(output) if data["message_type"] == message_type][-1]
+
+
+def _checked_tag(tag: str) -> str:
+    """A tag as restic's option takes it, which splits at commas and has no way to write one."""
+    if not tag or "," in tag:
+        raise ValueError("a tag is empty or has a comma")
+    return tag
 
 
 def _dotted(version: tuple[int, int, int]) -> str:

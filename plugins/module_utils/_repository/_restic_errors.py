@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
     RepositoryExists,
     RepositoryLocked,
     ResticFailed,
+    ResticTimeout,
     ServerFault,
     SnapshotIncomplete,
     UntrustedCertificate,
@@ -88,23 +89,48 @@ def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> 
         secrets: What must not appear in the error, whatever restic wrote.
     """
     words = last_words(stderr, secrets)
-    known = _BY_EXIT_CODE.get(code) or next((known for fragment, known in _BY_WORDS if fragment in words), None)
+    known = _BY_EXIT_CODE.get(code) or _by_words(words)
     if known is None:
         return ResticFailed(f"restic failed with exit code {code}: {words or 'no reason given'}", on)
     reason = f": {words}" if known is _INCOMPLETE and words else ""
     return known.error(f"{known.what}{reason}", on, known.next_step)
 
 
+def explain_timeout(command: str, seconds: float, stderr: str, on: str, secrets: Iterable[str]) -> RepositoryError:
+    """Say what it means that restic was stopped: it may have told why it kept trying.
+
+    Args:
+        command: What restic was doing, such as ``backup``.
+        seconds: The time limit at which it was stopped.
+        stderr: restic's messages until then.
+        on: The repository, without secrets.
+        secrets: What must not appear in the error, whatever restic wrote.
+    """
+    words = last_words(stderr, secrets)
+    known = _by_words(words)
+    if known:
+        return known.error(known.what, on, known.next_step)
+    reason = f": {words}" if words else ""
+    return ResticTimeout(
+        f"restic {command} was stopped after {seconds:g} s{reason}",
+        on,
+        "See whether the server is up. If it is only slow, give it more time.",
+    )
+
+
 def last_words(stderr: str, secrets: Iterable[str]) -> str:
     """The reason that restic gives, bounded, on one line, without secrets.
 
-    That is the message of its ``exit_error``, after those of the files that it could not read. Without any of them, as
-    when it was stopped while it tried again and again, it is the last line.
+    It begins with the files that could not be read. Then comes the message of its ``exit_error``, or what an older
+    restic writes in its place, or the last line, if restic was stopped while it tried again and again.
     """
     lines = [line for line in stderr.splitlines() if line.strip()]
-    messages = [text for text in map(_message, _json_objects(lines)) if text] or lines[-1:]
+    objects = list(_json_objects(lines))
+    files = [_unread_file(data) for data in objects if data.get("message_type") == "error"]
+    ends = [str(data.get("message", "")) for data in objects if data.get("message_type") == "exit_error"]
     # Redacted first: a secret with two spaces in it would not be found once they are one.
-    return " ".join(redact("; ".join(messages), secrets).split())[:_MESSAGE_LIMIT]
+    text = redact("; ".join([*files, *(ends or [_plain_end(lines)])]), secrets)
+    return " ".join(text.split())[:_MESSAGE_LIMIT]
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -115,18 +141,25 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def _by_words(words: str) -> _Known | None:
+    return next((known for fragment, known in _BY_WORDS if fragment in words), None)
+
+
 def _json_objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     for line in lines:
         if line.startswith("{"):
             try:
                 yield json.loads(line)
             except ValueError:
-                continue
+                continue  # cut off at its start, as only the end of the messages is kept
 
 
-def _message(data: Mapping[str, Any]) -> str:
-    if data.get("message_type") == "exit_error":
-        return str(data.get("message", ""))
-    if data.get("message_type") == "error":
-        return f"{data.get('item', '')}: {data.get('error', {}).get('message', '')}"
-    return ""
+def _unread_file(data: Mapping[str, Any]) -> str:
+    error = data.get("error")
+    return f"{data.get('item', '')}: {error.get('message', '') if isinstance(error, dict) else error}"
+
+
+def _plain_end(lines: Sequence[str]) -> str:
+    plain = [line for line in lines if not line.startswith("{")]
+    fatal = [number for number, line in enumerate(plain) if line.startswith("Fatal:")]
+    return " ".join(plain[fatal[-1] if fatal else -1 :])

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
 from ansible_collections.community.che.plugins.module_utils._repository._restic_errors import (
     explain_failure,
+    explain_timeout,
     last_words,
 )
 from hypothesis import given
@@ -58,6 +59,22 @@ def test_an_incomplete_backup_names_what_could_not_be_read() -> None:
 def test_without_an_exit_error_the_last_line_speaks() -> None:
     stderr = "first try\nStat(<config/>) returned error, retrying after 1s: connection refused\n\n"
     assert last_words(stderr, ()) == "Stat(<config/>) returned error, retrying after 1s: connection refused"
+
+
+def test_an_older_restic_ends_without_json() -> None:
+    stderr = "Fatal: unable to open config file: unexpected HTTP response (401): 401 Unauthorized\nIs there a\nrest:x\n"
+    assert type(explain_failure(1, stderr, ON, ())) is errors.AccessDenied
+    assert last_words(stderr, ()).endswith("401 Unauthorized Is there a rest:x")
+
+
+def test_a_restic_that_was_stopped_may_have_told_why() -> None:
+    refused = "Stat(<config/>) returned error, retrying after 1s: dial tcp 127.0.0.1:1: connect: connection refused"
+    stopped = explain_timeout("backup", 600.0, refused, ON, ())
+    assert type(stopped) is errors.ResticTimeout
+    assert "restic backup was stopped after 600 s" in stopped.what
+    assert "connection refused" in stopped.what
+    assert type(explain_timeout("cat", 1, "retrying: x509: certificate ...", ON, ())) is errors.UntrustedCertificate
+    assert explain_timeout("cat", 1, "", ON, ()).what == "restic cat was stopped after 1 s"
 
 
 def test_lines_that_only_look_like_json_are_no_trouble() -> None:
