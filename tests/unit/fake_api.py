@@ -105,7 +105,8 @@ class FakeApi:
     def add(self, kind: Kind, name: str, namespace: str = "", **content: Any) -> Object:
         """Put an object there, as if somebody else had."""
         metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **content.pop("metadata", {})}
-        return self._store(kind.path(namespace, name), {"metadata": metadata, **content})
+        obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content}
+        return self._store(kind.path(namespace, name), obj)
 
     def at(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         return self.objects.get(kind.path(namespace, name))
@@ -180,7 +181,11 @@ class FakeApi:
         found = [obj for obj in found if _selected(obj, request.query)]
         start, size = int(request.query.get("continue", "0")), self.page or int(request.query["limit"])
         rest = str(start + size) if start + size < len(found) else ""
-        return {"items": copy.deepcopy(found[start : start + size]), "metadata": {"continue": rest}}
+        items = copy.deepcopy(found[start : start + size])
+        for item in items:
+            # As a real server does for its built-in kinds.
+            del item["apiVersion"], item["kind"]
+        return {"items": items, "metadata": {"continue": rest}}
 
     def _get(self, request: Request) -> Object:
         return copy.deepcopy(self._present(request.path))

@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._request imp
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database
 from ansible_collections.community.che.plugins.module_utils._database._dump import DumpResult, dump_job, parse_dump_log
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
+from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions
 from ansible_collections.community.che.plugins.module_utils._database._log import job_error
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
@@ -70,6 +71,9 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
         return DumpedDatabase(database, parse_dump_log(run_job(work.cluster, plan.job, plan.secret, work.deadline)))
     except JobFailed as failure:
         raise own_words(failure, f"database {database.name}") from None
+    except DatabaseError as failure:
+        failure.on = failure.on or f"database {database.name}"
+        raise
 
 
 def endpoint_of(database: Database, namespace: str) -> Endpoint:

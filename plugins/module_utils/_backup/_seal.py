@@ -126,7 +126,15 @@ def seal(
         read_back = repository.restic.dump(summary.snapshot_id, FILE_NAME, MANIFEST_LIMIT)
         if read_back != text.encode():
             raise CheError("The seal read back differs from what was sent", f"snapshot {summary.snapshot_id[:8]}")
-    except CheError:
-        repository.restic.forget_ids([summary.snapshot_id])
+    except CheError as error:
+        _take_away(repository, summary.snapshot_id, error)
         raise
     return manifest, summary.snapshot_id
+
+
+def _take_away(repository: Repository, snapshot_id: str, reason: CheError) -> None:
+    try:
+        repository.restic.forget_ids([snapshot_id])
+    except CheError:
+        advice = f"The unproven seal {snapshot_id[:8]} could not be removed either: remove it with restic forget."
+        reason.next_step = f"{reason.next_step} {advice}".strip()
