@@ -41,7 +41,7 @@ def strip(obj: RawObject) -> dict[str, Any]:
     stripped: dict[str, Any] = {key: value for key, value in obj.items() if key != "status"}
     stripped["metadata"] = _strip_metadata(stripped.get("metadata") or {})
     bound = _SPEC.get(stripped.get("kind", ""), ())
-    if bound and isinstance(stripped.get("spec"), dict):
+    if isinstance(stripped.get("spec"), dict):
         stripped["spec"] = _without(stripped["spec"], bound)
     return stripped
 

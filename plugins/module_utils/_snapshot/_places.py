@@ -67,7 +67,9 @@ def object_at(path: str, document: object) -> dict[str, Any]:
     if kind_of(obj) != kind or not _is_served(kind, text_at(obj, "apiVersion")):
         raise misplaced(f"the file does not hold a {kind}", path)
     name = name_of(obj)
-    if not _NAME.fullmatch(name) or (path not in FILE_KINDS and name != place.stem):
+    if not _NAME.fullmatch(name):
+        raise misplaced("the object in the file has a name that no object has", path)
+    if kind in _FOLDERS and name != place.stem:
         raise misplaced("the object in the file has another name", path)
     if not _is_metadata(obj["metadata"]):
         raise misplaced("the object in the file has metadata that no object has", path)

@@ -72,8 +72,9 @@ def test_a_switch_names_an_object() -> None:
 
 
 def test_references_are_sorted_and_each_stands_once() -> None:
-    spec = {"gitServices": {"github": [{"secretName": "b"}, {"secretName": "a"}], "gitlab": [{"secretName": "b"}]}}
-    assert che_cluster(V2, spec).references() == (Reference("Secret", "a"), Reference("Secret", "b"))
+    names = "hcfbgdae"
+    spec = {"gitServices": {forge: [{"secretName": name} for name in names] for forge in ("github", "gitlab")}}
+    assert che_cluster(V2, spec).references() == tuple(Reference("Secret", name) for name in sorted(names))
 
 
 def test_pull_secrets_are_a_list_in_one_string() -> None:

@@ -75,6 +75,11 @@ def test_credentials_in_the_che_cluster_itself() -> None:
     assert (found.secret, found.user, found.password) == ("", "plain", "p4")
 
 
+@pytest.mark.parametrize("half", [{"chePostgresUser": "plain"}, {"chePostgresPassword": "p4"}])
+def test_half_of_the_credentials_is_none(half: dict[str, str]) -> None:
+    assert find_databases(che_cluster(V1, database=half), deployments("postgres"), [CHE_SECRET]) == (CHE,)
+
+
 def test_a_secret_wins_over_credentials_in_the_che_cluster() -> None:
     spec = {"chePostgresUser": "plain", "chePostgresPassword": "p4", "chePostgresSecret": "postgres-credentials"}
     assert find_databases(che_cluster(V1, database=spec), deployments("postgres"), [CHE_SECRET]) == (CHE,)

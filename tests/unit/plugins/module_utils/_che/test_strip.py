@@ -17,7 +17,7 @@ ADDED_BY_A_CLUSTER = {
     "generation": 3,
     "creationTimestamp": "2026-01-01T00:00:00Z",
     "deletionTimestamp": "2026-01-02T00:00:00Z",
-    "deletionGracePeriodSeconds": 0,
+    "deletionGracePeriodSeconds": 30,
     "managedFields": [{"manager": "kubectl"}],
     "selfLink": "/api/v1/x",
     "ownerReferences": [{"kind": "CheCluster", "uid": "1"}],

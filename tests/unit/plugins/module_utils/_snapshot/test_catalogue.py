@@ -100,8 +100,9 @@ def test_a_part_sent_twice_stands_for_no_other() -> None:
 
 
 def test_of_a_part_sent_twice_the_newer_one_counts() -> None:
-    (backup,) = catalogue([database("a1", 0, "r1"), database("a2", 1, "r1"), seal("a3", 2, "r1", 1)])
-    assert (backup.state, [part.snapshot[:2] for part in backup.parts]) == ("complete", ["a2"])
+    snapshots = [database("a1", 0, "r1"), installation("a2", 1, "r1"), database("a3", 2, "r1"), seal("a4", 3, "r1", 2)]
+    (backup,) = catalogue(snapshots)
+    assert (backup.state, [part.snapshot[:2] for part in backup.parts]) == ("complete", ["a2", "a3"])
 
 
 def test_a_seal_with_a_count_that_cannot_be_read() -> None:

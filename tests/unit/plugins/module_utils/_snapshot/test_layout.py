@@ -207,10 +207,15 @@ HOSTILE = {
     "a name that climbs out": (
         "secrets/x.yaml",
         "metadata: {name: ../../x, namespace: eclipse-che}",
-        "another name",
+        "a name that no object has",
     ),
-    "no name": ("secrets/x.yaml", "metadata: {namespace: eclipse-che}", "another name"),
-    "no metadata": ("secrets/x.yaml", "data: {}", "another name"),
+    "a name that no object has": (
+        "secrets/X_Y.yaml",
+        "metadata: {name: X_Y, namespace: eclipse-che}",
+        "a name that no object has",
+    ),
+    "no name": ("secrets/x.yaml", "metadata: {namespace: eclipse-che}", "a name that no object has"),
+    "no metadata": ("secrets/x.yaml", "data: {}", "a name that no object has"),
     "another namespace": ("secrets/x.yaml", "metadata: {name: x, namespace: kube-system}", "namespace"),
     "no namespace": ("secrets/x.yaml", "metadata: {name: x}", "namespace"),
     "labels that are none": (
