@@ -62,10 +62,14 @@ class CheModule:
         try:
             result = dict(use_case(connect_cluster({name: self.params.get(name) for name in AUTH_ARG_SPEC})))
         except CheError as error:
-            self._module.fail_json(msg=str(error), **{"stage": error.stage, **error.facts})
+            self._module.fail_json(msg=str(error), **{"stage": error.stage, **self._warned(error.facts)})
+        self._module.exit_json(**self._warned(result))
+
+    def _warned(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Hand the warnings to Ansible, which shows them and returns them with the rest."""
         for warning in result.get("warnings", ()):
             self._module.warn(warning)
-        self._module.exit_json(**result)
+        return {key: value for key, value in result.items() if key != "warnings"}
 
     def _require_libraries(self) -> None:
         for library, trace in (
