@@ -35,9 +35,10 @@ def of_junit(report: Path, exit_code: int) -> Count:
     A run that ended badly without a failing test (killed, a broken conftest, nothing collected) counts as one failure:
     a missing report must never look like success.
     """
-    if not report.is_file():
+    try:
+        suites = ElementTree.parse(report).getroot().iter("testsuite")
+    except (OSError, ElementTree.ParseError):
         return Count(failed=1)
-    suites = ElementTree.parse(report).getroot().iter("testsuite")
     count = sum((_of_suite(suite) for suite in suites), Count())
     if count.failed == 0 and (exit_code != 0 or count.passed == 0):
         return count + Count(failed=1)

@@ -50,6 +50,7 @@ STATIC = (
     check("style"),
     check("types"),
     check("imports"),
+    check("licenses"),
     check("changelog"),
     check("docs"),
     check("galaxy"),
