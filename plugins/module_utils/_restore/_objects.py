@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._che._strip import normalise
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import kind_of
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, CREATE, Step
 
 Object = dict[str, Any]
+
+# How often the operator may write the status of an object between a look at it and its replacement.
+_STATUS_WRITES = 5
 
 
 def live_objects(cluster: Cluster, namespace: str, saved: Iterable[Object]) -> dict[tuple[str, str], Object]:
@@ -90,8 +95,20 @@ def _create(cluster: Cluster, step: Step, dry_run: bool) -> None:
 
 
 def _replace(cluster: Cluster, step: Step, dry_run: bool) -> None:
-    try:
-        cluster.replace(step.body, dry_run=dry_run)
-    except Conflict as conflict:
+    for _attempt in range(_STATUS_WRITES):
+        try:
+            cluster.replace(step.body, dry_run=dry_run)
+            return
+        except Conflict as conflict:
+            step = _renewed(cluster, step, conflict)
+    cluster.replace(step.body, dry_run=dry_run)
+
+
+def _renewed(cluster: Cluster, step: Step, conflict: Conflict) -> Step:
+    """The step as it stands when only its object's status changed, which the operator writes whenever it likes."""
+    found = live_objects(cluster, str(step.saved["metadata"].get("namespace", "")), [step.saved])
+    current = found.get((step.kind, step.name))
+    if step.live is None or current is None or normalise(current) != normalise(step.live):
         conflict.next_step = "It was changed since the plan was made: run the task again for a new plan."
-        raise
+        raise conflict
+    return replace(step, live=current)

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._strip import normalise
 from ansible_collections.community.che.plugins.module_utils._che._waves import in_waves, wave_of
+from ansible_collections.community.che.plugins.module_utils._restore._masked import masked
 
 Object = dict[str, Any]
 
@@ -98,25 +98,6 @@ def diff_of(step: Step) -> dict[str, Any]:
     return {
         "before_header": title,
         "after_header": title,
-        "before": _masked(normalise(step.live)) if step.live else {},
-        "after": _masked(normalise(step.saved)),
+        "before": masked(normalise(step.live)) if step.live else {},
+        "after": masked(normalise(step.saved)),
     }
-
-
-def _masked(obj: Object) -> Object:
-    """The object with digests in place of what a Secret holds; its annotations may repeat it."""
-    if obj["kind"] != "Secret":
-        return obj
-    masked = dict(obj)
-    for part in ("data", "stringData"):
-        if part in masked:
-            masked[part] = {key: _digest(value) for key, value in masked[part].items()}
-    annotations = masked["metadata"].get("annotations")
-    if annotations:
-        hidden = {key: _digest(value) for key, value in annotations.items()}
-        masked["metadata"] = {**masked["metadata"], "annotations": hidden}
-    return masked
-
-
-def _digest(value: Any) -> str:
-    return "sha256:" + hashlib.sha256(str(value).encode()).hexdigest()[:16]
