@@ -104,6 +104,10 @@ class JobProcess:
         assert status == 0, self.log
         return self.log
 
+    def terminate(self) -> None:
+        """Tell the shell alone to end, as Kubernetes tells process 1 of a container."""
+        os.kill(self._process.pid, signal.SIGTERM)
+
     def end(self, wish: signal.Signals) -> None:
         """Send a signal to all of it."""
         if self._process.poll() is None:
@@ -114,7 +118,7 @@ class JobProcess:
         """The process ids of its processes of this name."""
         return [pid for pid in self._session() if _comm(pid) == name]
 
-    def await_child(self, name: str, written: int = 0, seconds: float = 30) -> int:
+    def await_child(self, name: str, written: int = 0, seconds: float = 90) -> int:
         """Wait until one of its processes has written that many bytes, and return its process id."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -165,7 +169,7 @@ def wrapper(folder: Path, name: str, script: str) -> Path:
     return folder
 
 
-def await_true(check: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def await_true(check: Callable[[], bool], what: str, seconds: float = 90) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not check():

@@ -18,13 +18,13 @@ _ADVICE = (
     ),
     (r'database ".*" does not exist', "Check the database's name in the CheCluster."),
     (
-        r"permission denied",
-        "Let the database's role read, or own, that object, or remove it.",
-    ),
-    (
         r'role ".*" does not exist',
         "The dump grants something to that role. Create it in the target server (NOLOGIN is enough) and run the task "
         "again.",
+    ),
+    (
+        r"max_locks_per_transaction",
+        "The database has more tables than its server can lock at once: raise max_locks_per_transaction there.",
     ),
     (
         r"must be (superuser|owner of)|permission denied to|only superuser",
@@ -32,15 +32,19 @@ _ADVICE = (
         "database, or load the dump by hand as a superuser.",
     ),
     (
+        r"permission denied",
+        "Let the database's role read, or own, that object, or remove it.",
+    ),
+    (
         r"x509|certificate",
         "Give the certificate of the authority that signed the backup server's (server_ca_path).",
     ),
     (
-        r"401|403|unauthorized|forbidden",
+        r"\b40[13]\b|unauthorized|forbidden",
         "Check the user name and the password at the backup server.",
     ),
     (
-        r"no space left|507|insufficient storage",
+        r"no space left|\b507\b|insufficient storage",
         "Make room at the backup server, then run the task again.",
     ),
     (
@@ -48,12 +52,12 @@ _ADVICE = (
         "Check the name, and that pods of the namespace can resolve it.",
     ),
     (
-        r"could not connect|connection (refused|reset|to server)|timeout expired|terminating connection|server closed",
-        "Check that the server runs and that network policies let pods of the namespace reach it.",
-    ),
-    (
         r"answered no request|dial tcp|unable to open",
         "Check that the backup server runs and that pods of the namespace reach it.",
+    ),
+    (
+        r"could not connect|connection (refused|reset|to server)|timeout expired|terminating connection|server closed",
+        "Check that the server runs and that network policies let pods of the namespace reach it.",
     ),
 )
 

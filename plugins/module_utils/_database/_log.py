@@ -65,7 +65,7 @@ class JobLog:
     def error(self) -> JobError | None:
         """What the Job said on failing, if it said anything."""
         for line in self.of("error"):
-            message = " ".join(str(line.get("message", "")).split())[:_SHOWN].rstrip(".")
+            message = " ".join(str(line.get("message", "")).split()).removeprefix("error: ")[:_SHOWN].rstrip(".")
             status = line.get("status") if isinstance(line.get("status"), int) else 1
             what = f"the Job failed in its step {line.get('stage', 'start')}: {message or f'exit status {status}'}"
             return JobError(what, next_step(message, int(status or 1)))

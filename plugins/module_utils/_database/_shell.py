@@ -37,10 +37,14 @@ json_text() {
     tr '\000-\037\177' ' ' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g'
 }
 
-# telling FILE: what in a tool's output tells most. The first errors do; the statement that failed may be very long.
+# telling FILE: what in a tool's output tells most. The first errors do, and the cause of restic's last try; a statement
+# that failed may be very long.
 telling() {
     if grep -q -i -E 'error|fatal' "$1"; then
-        grep -i -E 'error|fatal' "$1" | head -n 5 | cut -c 1-600 | head -c 1500
+        {
+            grep -i -E 'error|fatal' "$1" | grep -v 'retrying after' | head -n 5
+            grep 'retrying after' "$1" | tail -n 1
+        } | cut -c 1-600 | head -c 1500
     else
         tail -c 600 "$1"
     fi
@@ -65,9 +69,16 @@ copy_password_file() {
     cp "$CHE_MOUNT/pgpass" "$PGPASSFILE" 2>"$errors" && chmod 600 "$PGPASSFILE" 2>>"$errors" || fail "$?" "$errors"
 }
 
-# When the Job is deleted, restic gets the time to take back its lock: as process 1 a shell would pass nothing on.
+# When the Job is deleted, restic gets the time to take back its lock: as process 1 a shell would pass nothing on. What
+# restic writes to must live until then, and so the others are ended after it.
 end_with_children() {
-    trap 'trap "" TERM; kill -TERM 0; wait; exit 143' TERM
+    trap 'trap "" TERM; end_restic; kill -TERM 0; exit 143' TERM
+}
+
+end_restic() {
+    pid=$(cat "$CHE_SCRATCH/restic.pid" 2>/dev/null) || return
+    kill -TERM "$pid" || return
+    while kill -0 "$pid" 2>/dev/null; do sleep 1; done
 }
 
 # attended COMMAND...: a shell acts on a signal only once its foreground command has ended, but at once in a wait.
@@ -119,8 +130,11 @@ watched() {
     rm -f "$CHE_SCRATCH/messages"
     mkfifo "$CHE_SCRATCH/messages" || return 1
     "$@" 2>"$CHE_SCRATCH/messages" &
-    watched_pid=$!
-    watch "$watched_pid" <"$CHE_SCRATCH/messages"
-    wait "$watched_pid"
+    echo "$!" >"$CHE_SCRATCH/restic.pid"
+    watch "$!" <"$CHE_SCRATCH/messages"
+    wait "$(cat "$CHE_SCRATCH/restic.pid")"
+    set -- "$?"
+    rm "$CHE_SCRATCH/restic.pid"
+    return "$1"
 }
 """

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import os
 import re
+import stringprep
+import unicodedata
 from typing import Callable
 
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
@@ -22,6 +24,19 @@ MAINTENANCE_DATABASE = "postgres"
 
 _SCRAM_ROUNDS = 4096
 _FIRST_WITH_SCRAM = 100000
+# What SASLprep prohibits, and code points that its Unicode doesn't know.
+_FORBIDDEN = (
+    stringprep.in_table_c12,
+    stringprep.in_table_c21_c22,
+    stringprep.in_table_c3,
+    stringprep.in_table_c4,
+    stringprep.in_table_c5,
+    stringprep.in_table_c6,
+    stringprep.in_table_c7,
+    stringprep.in_table_c8,
+    stringprep.in_table_c9,
+    stringprep.in_table_a1,
+)
 # What PostgreSQL stores for a setting that is a list of names: the names, quoted where they must be.
 _LIST_ITEM = r'(?:"(?:[^"]|"")*"|[a-z_][a-z0-9_$]*)'
 _LIST = re.compile(rf"\s*{_LIST_ITEM}(?:\s*,\s*{_LIST_ITEM})*\s*")
@@ -67,18 +82,38 @@ def password_verifier(role: str, password: str, server_version: int) -> str:
 
     Args:
         role: The role's name.
-        password: ASCII, long and random.
+        password: The password.
         server_version: As ``server_version_num``; before 10 there is only MD5.
     """
     if server_version < _FIRST_WITH_SCRAM:
         return "md5" + hashlib.md5((password + role).encode()).hexdigest()
     salt = os.urandom(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, _SCRAM_ROUNDS)
+    salted = hashlib.pbkdf2_hmac("sha256", _prepared(password), salt, _SCRAM_ROUNDS)
     client_key = hmac.new(salted, b"Client Key", "sha256").digest()
     stored_key = hashlib.sha256(client_key).digest()
     server_key = hmac.new(salted, b"Server Key", "sha256").digest()
     encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
     return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{encoded[0]}${encoded[1]}:{encoded[2]}"
+
+
+def _prepared(password: str) -> bytes:
+    """SASLprep (RFC 4013) as PostgreSQL does it: a password that it does not allow is taken as it stands."""
+    mapped = "".join(
+        " " if stringprep.in_table_c12(character) else character
+        for character in password
+        if not stringprep.in_table_b1(character)
+    )
+    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
+    allowed = prepared and not any(forbidden(character) for character in prepared for forbidden in _FORBIDDEN)
+    return (prepared if allowed and _reads_one_way(prepared) else password).encode()
+
+
+def _reads_one_way(prepared: str) -> bool:
+    """RFC 3454, section 6: text from right to left holds none from left to right, and begins and ends as such."""
+    if not any(map(stringprep.in_table_d1, prepared)):
+        return True
+    mixed = any(map(stringprep.in_table_d2, prepared))
+    return not mixed and stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1])
 
 
 def _storable(value: str) -> str:
