@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,10 +129,8 @@ class Restorer:
         """Take back what is half-done when the run fails before everything is cut over."""
         try:
             yield
-        except BaseException:
-            for staged in self._staged:
-                if not staged.swapped:
-                    clean_up(staged.psql, staged.names)
+        except BaseException as error:
+            self._take_back([staged for staged in self._staged if not staged.swapped], _clean_up, error)
             raise
 
     @contextmanager
@@ -140,13 +138,25 @@ class Restorer:
         """Put the live databases back when the cut-over fails half-way."""
         try:
             yield
-        except BaseException:
-            for staged in self._staged:
-                if staged.swapped:
-                    swap_back(staged.psql, staged.names)
-                    staged.swapped = False
-                    restart(self._cluster, self._request.namespace, staged.database.role)
+        except BaseException as error:
+            self._take_back([staged for staged in self._staged if staged.swapped], self._swap_back, error)
             raise
+
+    def _swap_back(self, staged: Staged) -> None:
+        swap_back(staged.psql, staged.names)
+        staged.swapped = False
+        restart(self._cluster, self._request.namespace, staged.database.role)
+
+    @staticmethod
+    def _take_back(half_done: Sequence[Staged], undo: Callable[[Staged], None], error: BaseException) -> None:
+        """Undo each; what went wrong first is what is told, and what can't be undone is added to it."""
+        for staged in half_done:
+            try:
+                undo(staged)
+            except CheError as failure:
+                if isinstance(error, CheError):
+                    told = f"Of database {staged.database.name} something is left: {failure.what} ({failure.on})."
+                    error.next_step = f"{error.next_step} {told}".strip()
 
     def _await_database(self, plan: DatabasePlan) -> tuple[Database, dict[str, Any]]:
         namespace, role = self._request.namespace, plan.saved.role
@@ -204,3 +214,7 @@ class Restorer:
         if restored.password != staged.database.password:
             verifier = password_verifier(restored.user, restored.password, staged.server_version)
             staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
+
+
+def _clean_up(staged: Staged) -> None:
+    clean_up(staged.psql, staged.names)

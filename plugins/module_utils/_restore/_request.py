@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from ansible_collections.community.che.plugins.module_utils._backup._request imp
     read_run_id,
 )
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
+
+# What the names of runs leave for "-safety".
+_ROOM = 23
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,18 @@ class RestoreRequest:
             che_cluster=che_cluster,
             server=self.server,
             jobs=self.jobs,
-            run_id=f"{self.run_id[:23]}-safety",
+            run_id=f"{_shortened(self.run_id)}-safety",
             timeout=self.timeout,
             restic_path=self.restic_path,
             # Whoever restores from this repository has chosen it; refusing now would only cost the safety.
             beside_legacy=True,
             check_mode=False,
         )
+
+
+def _shortened(run_id: str) -> str:
+    """A run's name with room for an ending, and still its own."""
+    if len(run_id) <= _ROOM:
+        return run_id
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{run_id[: _ROOM - 9]}-{digest}"

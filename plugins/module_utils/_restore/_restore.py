@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +88,8 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             done.safety_backup_id = _safety_backup(cluster, request, plan)
         che_cluster = plan.fetched.manifest.installation.che_cluster
         restorer = Restorer(cluster, request, repository, plan.databases, che_cluster=che_cluster, deadline=deadline)
-        _carry_out(cluster, run, restorer, plan, done)
+        with _naming_safety_backup(done):
+            _carry_out(cluster, run, restorer, plan, done)
         run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
     return _result(run, plan, done)
 
@@ -126,6 +128,19 @@ def _safety_backup(cluster: Cluster, request: RestoreRequest, plan: Plan) -> str
         return ""
     name = next(step.name for step in plan.steps if step.kind == "CheCluster")
     return str(back_up(cluster, request.safety(name))["id"])
+
+
+@contextmanager
+def _naming_safety_backup(done: Done) -> Iterator[None]:
+    """Whoever reads that a restore failed half-way must learn where what was there before is."""
+    try:
+        yield
+    except CheError as error:
+        if done.safety_backup_id:
+            error.facts["safety_backup_id"] = done.safety_backup_id
+            advice = f"What was there before is saved as backup {done.safety_backup_id[:8]}."
+            error.next_step = f"{error.next_step} {advice}".strip()
+        raise
 
 
 def _carry_out(cluster: Cluster, run: Run, restorer: Restorer, plan: Plan, done: Done) -> None:
