@@ -64,10 +64,13 @@ def text(value: str) -> str:
 
 
 def connect(database: str) -> str:
-    """The line with which a script goes on in another database, as the same role, over the same socket."""
+    """The lines with which a script goes on in another database, as the same role, over the same socket.
+
+    A backslash command ends with its line and takes quotes off its arguments twice; a variable is spared both.
+    """
     conninfo = "dbname='" + _storable(database).replace("\\", "\\\\").replace("'", "\\'") + "'"
     quoted = conninfo.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n").replace("\r", "\\r")
-    return f"\\connect -reuse-previous=on '{quoted}'\n"
+    return f"\\set che_database '{quoted}'\n\\connect -reuse-previous=on :\"che_database\"\n"
 
 
 def setting(name_: str, value: str) -> str:
