@@ -103,7 +103,7 @@ class DatabaseBed:
         """A new, empty database beside one, and the way into it as the temporary role; removed at the end."""
         names = _staging.names_for(database, run)
         facts = self.facts(database)
-        role = _staging.prepare(self.postgres.psql, names, facts, 3600)
+        role = _staging.prepare(self.postgres.psql, names, facts, OWNER, 3600)
         try:
             yield (
                 names,

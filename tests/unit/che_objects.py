@@ -25,6 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._figures i
     SequenceFigures,
     TableFigures,
 )
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import DatabaseProperties
 from unit.fake_api import FakeApi
 
 NAME = "eclipse-che"
@@ -41,6 +42,7 @@ FIGURES = DatabaseFigures(
     tables=(TableFigures("public", "extension", 3, "c1"),),
     sequences=(SequenceFigures("public", "extension_seq", 4, True),),
     large_objects=LargeObjectFigures(1, "c2"),
+    properties=DatabaseProperties(-1, "", (), ()),
 )
 
 
@@ -82,7 +84,9 @@ def dump_log(snapshot_id: str, size: int = 100, warnings: tuple[str, ...] = ()) 
 
 
 def figure_lines() -> list[tuple[str, dict[str, Any]]]:
-    database = {"serverVersion": "15.14", "encoding": "UTF8", "collate": "C", "ctype": "C", "tables": 1, "sequences": 1}
+    settings = {"serverVersion": "15.14", "encoding": "UTF8", "collate": "C", "ctype": "C"}
+    properties = {"connectionLimit": -1, "comment": None, "grants": None, "settings": None}
+    database = {**settings, **properties, "tables": 1, "sequences": 1}
     sequence = {"schema": "public", "name": "extension_seq", "lastValue": 4, "isCalled": True}
     return [
         ("database", database),

@@ -33,6 +33,19 @@ def compare(expected: DatabaseFigures, actual: DatabaseFigures) -> list[str]:
     ]
 
 
+def compare_properties(expected: DatabaseFigures, actual: DatabaseFigures) -> list[str]:
+    """Compare what a backup says its database was given with what a live one is given; sentences as from ``compare``.
+
+    Not for a database that was just loaded: it is given all that only when it is handed over.
+    """
+    names = {"connection_limit": "connection limit", "comment": "comment", "grants": "grants", "settings": "settings"}
+    return [
+        f"the database has {'other ' if words.endswith('s') else 'another '}{words}"
+        for name, words in names.items()
+        if getattr(expected.properties, name) != getattr(actual.properties, name)
+    ]
+
+
 def sequences_ahead(expected: DatabaseFigures, actual: DatabaseFigures) -> list[str]:
     """Name the sequences that are further than they were counted; none on a server that was quiet."""
     found = _by_name(actual.sequences)

@@ -7,61 +7,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
+from ansible_collections.community.che.plugins.module_utils._database._properties import PROPERTIES_SQL, read_properties
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import DatabaseProperties
 
 # row_to_json carries whatever columns this version's pg_database has.
-_FACTS_SQL = r"""
+_FACTS_SQL = (
+    r"""
 SELECT json_build_object(
     'row', row_to_json(d),
     'owner', pg_get_userbyid(d.datdba),
     'encoding', pg_encoding_to_char(d.encoding),
     'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = d.dattablespace),
-    'comment', shobj_description(d.oid, 'pg_database'),
     'bytes', pg_database_size(d.oid),
     'serverVersion', current_setting('server_version_num')::int,
     'superuser', current_setting('is_superuser') = 'on',
     'sessions', (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid AND pid <> pg_backend_pid()),
     'prepared', (SELECT count(*) FROM pg_prepared_xacts WHERE database = d.datname),
-    'slots', (SELECT count(*) FROM pg_replication_slots WHERE database = d.datname),
-    'grants', (
-        SELECT json_agg(json_build_object(
-            'role', CASE g.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END,
-            'privilege', g.privilege_type, 'grantable', g.is_grantable)
-            ORDER BY g.grantee, g.privilege_type)
-        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS g),
-    'settings', (
-        SELECT json_agg(json_build_object(
-            'role', CASE s.setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(s.setrole) END, 'settings', s.setconfig)
-            ORDER BY s.setrole)
-        FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid))
-FROM pg_database AS d WHERE d.datname = {database};
-"""
+    'slots', (SELECT count(*) FROM pg_replication_slots WHERE database = d.datname),"""
+    + PROPERTIES_SQL
+    + r""")
+FROM pg_database AS d WHERE d.datname = """
+)
 
 _PUBLIC_OWNER_SQL = (
     "SELECT json_build_object('owner', pg_get_userbyid(nspowner)) FROM pg_namespace WHERE nspname = 'public';\n"
 )
-
-
-@dataclass(frozen=True)
-class Grant:
-    """One privilege on a database; ``role`` is ``None`` for PUBLIC."""
-
-    role: str | None
-    privilege: str
-    grantable: bool
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting of a database, as PostgreSQL stores it, for one role or, where ``role`` is ``None``, for all."""
-
-    role: str | None
-    name: str
-    value: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +52,7 @@ class DatabaseFacts:
         ctype: ``LC_CTYPE``.
         icu_locale: The locale, where ICU gives it; else empty.
         tablespace: Its default tablespace.
-        connection_limit: -1 for none.
-        comment: Its comment, if it has one.
-        grants: Who may do what with it, the owner and PUBLIC included.
-        settings: ``ALTER DATABASE ... SET`` and ``ALTER ROLE ... IN DATABASE ... SET``.
+        properties: What it is given besides its contents.
         public_owner: Who owns the schema ``public``; ``None`` when there is no such schema.
         bytes: Its size on disk.
         server_version: As ``server_version_num``, for example 150014.
@@ -94,10 +67,7 @@ class DatabaseFacts:
     ctype: str
     icu_locale: str
     tablespace: str
-    connection_limit: int
-    comment: str | None
-    grants: tuple[Grant, ...]
-    settings: tuple[Setting, ...]
+    properties: DatabaseProperties
     public_owner: str | None
     bytes: int
     server_version: int
@@ -107,7 +77,7 @@ class DatabaseFacts:
 
 def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
     """Read the facts of a database; ``None`` when there is none of that name."""
-    answer = psql(_FACTS_SQL.format(database=sql.text(database))).strip()
+    answer = psql(f"{_FACTS_SQL}{sql.text(database)};\n").strip()
     if not answer:
         return None
     found = _object(answer, database)
@@ -115,6 +85,16 @@ def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
         return _facts(database, found, None)
     public = psql(sql.connect(database) + _PUBLIC_OWNER_SQL).strip()
     return _facts(database, found, str(_object(public, database)["owner"]) if public else None)
+
+
+def as_saved(facts: DatabaseFacts, saved: DatabaseFigures) -> DatabaseFacts:
+    """The facts that a restored database is to have: the backup's, and the server's own where the backup says nothing.
+
+    On a server that was set up anew the database in use has none of what administrators once gave it.
+    """
+    return replace(
+        facts, encoding=saved.encoding, collate=saved.collate, ctype=saved.ctype, properties=saved.properties
+    )
 
 
 def _object(answer: str, database: str) -> dict[str, Any]:
@@ -139,14 +119,7 @@ def _facts(database: str, found: Mapping[str, Any], public_owner: str | None) ->
         ctype=row["datctype"],
         icu_locale=icu_locale,
         tablespace=found["tablespace"],
-        connection_limit=row["datconnlimit"],
-        comment=found["comment"],
-        grants=tuple(Grant(g["role"], g["privilege"], g["grantable"]) for g in found["grants"] or ()),
-        settings=tuple(
-            Setting(entry["role"], *pair.split("=", 1))
-            for entry in found["settings"] or ()
-            for pair in entry["settings"]
-        ),
+        properties=read_properties(found),
         public_owner=public_owner,
         bytes=found["bytes"],
         server_version=found["serverVersion"],

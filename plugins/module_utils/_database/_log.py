@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._database._advice import next_step
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
+from ansible_collections.community.che.plugins.module_utils._database._properties import read_properties
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import (
     DatabaseFigures,
     LargeObjectFigures,
@@ -129,6 +130,7 @@ def read_figures(log: JobLog, role: str, dump_sha256: str, dump_bytes: int) -> D
         tables=tables,
         sequences=sequences,
         large_objects=LargeObjectFigures(int(objects["count"]), str(objects["checksum"])),
+        properties=read_properties(database),
     )
 
 

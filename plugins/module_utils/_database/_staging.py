@@ -49,15 +49,20 @@ class TemporaryRole:
     password: str = field(repr=False)
 
 
-def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seconds: int) -> TemporaryRole:
-    """Create the temporary role and an empty database with the encoding and locale of the one to be replaced.
+def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: str, valid_seconds: int) -> TemporaryRole:
+    """Create the temporary role and an empty database with the encoding and locale that the facts tell.
+
+    The temporary role acts as the owner of the contents, which may give privileges on them and by default, and so load
+    what the owner once gave. It does not where that owner is a superuser, whose rights no dump is to have; then all
+    belongs to the temporary role until it is handed over.
 
     What an earlier run with the same names left is removed first.
 
     Args:
         psql: Runs a script as the server's superuser.
         names: See ``names_for``.
-        facts: Of the database to be replaced.
+        facts: What the database is to be, see ``as_saved``.
+        owner: The role that gets the contents: the one that Che connects as.
         valid_seconds: For how long the role's password opens anything.
     """
     role = TemporaryRole(names.role, secrets.token_urlsafe(24))
@@ -74,8 +79,23 @@ def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seco
         + sql.connect(names.staged)
         # The dump may comment on it and grant it, which is for its owner to do.
         + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n"
+        + _act_as(owner, names)
     )
     return role
+
+
+def _act_as(owner: str, names: StagedNames) -> str:
+    """The script that makes the temporary role act as an owner who is no superuser, in the new database."""
+    role, staged = sql.name(names.role), sql.name(names.staged)
+    return (
+        f"SELECT NOT rolsuper AS ordinary FROM pg_roles WHERE rolname = {sql.text(owner)} \\gset\n"
+        "\\if :ordinary\n"
+        f"GRANT {sql.name(owner)} TO {role};\n"
+        f"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {staged} TO {sql.name(owner)};\n"
+        f"ALTER SCHEMA public OWNER TO {sql.name(owner)};\n"
+        f"ALTER ROLE {role} IN DATABASE {staged} SET role = {sql.name(owner)};\n"
+        "\\endif\n"
+    )
 
 
 def _create_database(names: StagedNames, facts: DatabaseFacts) -> str:
@@ -94,7 +114,7 @@ def hand_over(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: s
     Args:
         psql: Runs a script as the server's superuser.
         names: See ``names_for``.
-        facts: Of the database to be replaced.
+        facts: What the database is to be, see ``as_saved``.
         owner: The role that gets the contents: the one that Che connects as. It need not own the database itself.
     """
     public = facts.public_owner
@@ -106,23 +126,24 @@ def hand_over(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: s
         + (f"ALTER SCHEMA public OWNER TO {sql.name(public)};\n" if public else "")
         + sql.connect(sql.MAINTENANCE_DATABASE)
         + "BEGIN;\n"
-        + "".join(f"{statement};\n" for statement in _properties(names.staged, facts))
+        + "".join(f"{statement};\n" for statement in _properties(names.staged, facts, owner))
         + f"DROP ROLE {sql.name(names.role)};\nCOMMIT;\n"
     )
 
 
-def _properties(database: str, facts: DatabaseFacts) -> Iterator[str]:
+def _properties(database: str, facts: DatabaseFacts, owner: str) -> Iterator[str]:
     target = f"DATABASE {sql.name(database)}"
     yield f"ALTER {target} OWNER TO {sql.name(facts.owner)}"
-    yield f"ALTER {target} CONNECTION LIMIT {facts.connection_limit}"
-    yield f"COMMENT ON {target} IS {'NULL' if facts.comment is None else sql.text(facts.comment)}"
-    yield f"REVOKE ALL ON {target} FROM PUBLIC, {sql.name(facts.owner)}"
-    for grant in facts.grants:
-        role = "PUBLIC" if grant.role is None else sql.name(grant.role)
+    given = facts.properties
+    yield f"ALTER {target} CONNECTION LIMIT {given.connection_limit}"
+    yield f"COMMENT ON {target} IS {sql.text(given.comment) if given.comment else 'NULL'}"
+    yield f"REVOKE ALL ON {target} FROM PUBLIC, {sql.name(facts.owner)}, {sql.name(owner)}"
+    for grant in given.grants:
+        role = sql.name(grant.role) if grant.role else "PUBLIC"
         yield f"GRANT {grant.privilege} ON {target} TO {role}{' WITH GRANT OPTION' if grant.grantable else ''}"
-    for setting in facts.settings:
+    for setting in given.settings:
         assignment = f"SET {sql.setting(setting.name, setting.value)}"
-        if setting.role is None:
+        if not setting.role:
             yield f"ALTER {target} {assignment}"
         else:
             yield f"ALTER ROLE {sql.name(setting.role)} IN {target} {assignment}"

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database, find_databases
-from ansible_collections.community.che.plugins.module_utils._database._compare import compare
+from ansible_collections.community.che.plugins.module_utils._database._compare import compare, compare_properties
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
 from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures
 from ansible_collections.community.che.plugins.module_utils._database._sql import connect
@@ -40,7 +40,7 @@ class DatabasePlan:
 
     @property
     def differences(self) -> list[str]:
-        return compare(self.saved, self.live) if self.live else []
+        return [*compare(self.saved, self.live), *compare_properties(self.saved, self.live)] if self.live else []
 
     @property
     def action(self) -> str:

@@ -17,7 +17,7 @@ from ansible_collections.community.che.plugins.module_utils._che._databases impo
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
 from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
-from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, read_facts
+from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._load import load_job, parse_load_log
 from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
@@ -98,7 +98,7 @@ class Restorer:
             database, deployment = self._await_database(plan)
             psql = PodPsql(self._cluster, deployment)
             staged = Staged(plan, database, deployment, psql, names_for(database.name, self._request.run_id))
-            facts = self._facts(staged)
+            facts = as_saved(self._facts(staged), plan.saved)
             staged.server_version = facts.server_version
             self._staged.append(staged)
             self._load(staged, facts)
@@ -183,7 +183,8 @@ class Restorer:
         return facts
 
     def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
-        role = prepare(staged.psql, staged.names, facts, valid_seconds=int(self.deadline.left) + 60)
+        owner, seconds = staged.database.user, int(self.deadline.left) + 60
+        role = prepare(staged.psql, staged.names, facts, owner, valid_seconds=seconds)
         live = endpoint_of(staged.database, self._request.namespace)
         plan = load_job(
             Endpoint(live.host, live.port, staged.names.staged, role.name, role.password),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._snapshot._fields import SHA256, Fields
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import DatabaseProperties
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class DatabaseFigures:
         tables: Every user table.
         sequences: Every sequence.
         large_objects: All large objects.
+        properties: What it is given besides its contents.
     """
 
     role: str
@@ -87,6 +89,7 @@ class DatabaseFigures:
     tables: tuple[TableFigures, ...]
     sequences: tuple[SequenceFigures, ...]
     large_objects: LargeObjectFigures
+    properties: DatabaseProperties
 
     @classmethod
     def read(cls, fields: Fields) -> DatabaseFigures:
@@ -102,4 +105,5 @@ class DatabaseFigures:
             tables=tuple(TableFigures.read(table) for table in fields.sections("tables")),
             sequences=tuple(SequenceFigures.read(sequence) for sequence in fields.sections("sequences")),
             large_objects=LargeObjectFigures.read(fields.section("largeObjects")),
+            properties=DatabaseProperties.read(fields.section("properties")),
         )

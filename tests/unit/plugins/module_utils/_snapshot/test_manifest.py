@@ -24,6 +24,11 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
     Part,
     timestamp,
 )
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import (
+    DatabaseProperties,
+    Grant,
+    Setting,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +52,13 @@ figures = st.builds(
         tuple
     ),
     large_objects=st.builds(LargeObjectFigures, counts, texts),
+    properties=st.builds(
+        DatabaseProperties,
+        st.integers(-1, 100),
+        texts,
+        st.lists(st.builds(Grant, texts, texts, st.booleans()), max_size=2).map(tuple),
+        st.lists(st.builds(Setting, texts, texts, texts), max_size=2).map(tuple),
+    ),
 )
 installation_parts = st.builds(
     Part,
@@ -110,6 +122,9 @@ EXAMPLE = Manifest(
                 tables=(TableFigures("public", "usr", 2, "17"),),
                 sequences=(SequenceFigures("public", "usr_id_seq", 2, True),),
                 large_objects=LargeObjectFigures(0, ""),
+                properties=DatabaseProperties(
+                    -1, "Che's", (Grant("pgche", "CONNECT", False),), (Setting("pgche", "work_mem", "8MB"),)
+                ),
             ),
         ),
     ),
