@@ -138,6 +138,14 @@ def _failure(call: Callable[[], object], within: float = 20) -> errors.Repositor
     return error
 
 
+def _outcome(call: Callable[[], object]) -> object:
+    """The result of a call, or the class of its error."""
+    try:
+        return call()
+    except errors.RepositoryError as error:
+        return type(error)
+
+
 # Connecting
 
 
@@ -153,6 +161,14 @@ def test_initialising_twice_changes_nothing(restic: Restic) -> None:
     before = restic.repository_id()
     assert type(_failure(restic.init)) is errors.RepositoryExists
     assert restic.repository_id() == before
+
+
+def test_initialising_twice_at_once_never_breaks_a_repository_unnoticed(access: Access) -> None:
+    for attempt in range(3):
+        here = replace(access, server=replace(access.server, repository_path=f"race-{attempt}"))
+        with ThreadPoolExecutor(3) as threads:
+            results = list(threads.map(lambda _number, here=here: _outcome(Restic(here).init), range(3)))
+        assert _outcome(Restic(here).repository_id) in results or errors.RepositoryDamaged in results
 
 
 def test_a_missing_repository(access: Access) -> None:

@@ -89,7 +89,7 @@ class RepositoryLocked(RepositoryError):
 
 
 class RepositoryDamaged(RepositoryError):
-    """The repository's own check found errors."""
+    """The repository can't be opened though it is there, or its own check found errors."""
 
 
 class NoSnapshot(RepositoryError):

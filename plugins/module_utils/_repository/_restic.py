@@ -83,17 +83,25 @@ class Restic:
             )
 
     def init(self) -> str:
-        """Make a new repository and return its id.
+        """Make a new repository, open it once, and return its id.
 
-        Two at the same time can leave a repository that neither opens: restic writes the key before it claims the
-        place. The caller sees to it that there is one only.
+        restic writes the key before it claims the place, so that of two that do this at the same time both can end
+        well and leave a repository that nobody opens. Opening it lets the last one notice.
 
         Raises:
             RepositoryExists: There is one already, whatever its password.
+            RepositoryDamaged: Another one was made at the same place and time.
         """
         output = self._write("init")
         with self._understanding("init"):
-            return str(_message(output, "initialized")["id"])
+            made = str(_message(output, "initialized")["id"])
+        if self.repository_id() != made:
+            raise RepositoryDamaged(
+                "Another repository was made at the same place and time",
+                self._command.location,
+                "Remove what lies there, then initialise it once.",
+            )
+        return made
 
     def repository_id(self) -> str:
         """The id of the repository, 64 hexadecimal digits."""
@@ -165,7 +173,7 @@ class Restic:
         if not snapshot_ids:
             return
         ids = tuple(map(self._checked_id, snapshot_ids))
-        with suppress(SnapshotIncomplete):  # restic's exit code for this; before 0.18 it says nothing at all
+        with suppress(SnapshotIncomplete):  # restic's exit code for this; before 0.19 it says nothing at all
             self._write("forget", *ids)
         kept = [snapshot.id for snapshot in self.snapshots() if snapshot.id.startswith(ids)]
         if kept:

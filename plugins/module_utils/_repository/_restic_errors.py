@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
     NoRepository,
     NoSnapshot,
     NoSuchFile,
+    RepositoryDamaged,
     RepositoryError,
     RepositoryExists,
     RepositoryLocked,
@@ -60,6 +61,14 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
     ("<snapshot/", _NO_SNAPSHOT),
     ("not found in snapshot", _Known(NoSuchFile, "The snapshot has no such file", "Choose another backup.")),
     ("snapshot is empty", _INCOMPLETE),
+    (
+        "is damaged: ",
+        _Known(
+            RepositoryDamaged,
+            "The repository's key or configuration is damaged",
+            "If it is new, remove what lies there and initialise it again. Else see restic's page on troubleshooting.",
+        ),
+    ),
     (
         "response (401)",
         _Known(AccessDenied, "The backup server does not accept the user name and password", "Check them."),

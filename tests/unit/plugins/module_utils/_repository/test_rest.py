@@ -161,6 +161,19 @@ def test_without_a_user_there_are_no_credentials() -> None:
     assert adapter.environment() == {}
 
 
+def test_goes_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _answering(200) as (port, asked):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        assert RestAdapter(Access(RestServer("backup.invalid", "che", "http"), "pw")).probe(5) is True
+    assert asked == ["http://backup.invalid/che/config"]
+
+
+def test_never_goes_through_a_proxy_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    with _answering(200) as (port, _asked):
+        assert _probe(port) is True
+
+
 @pytest.mark.parametrize(
     ("hostname", "expected"),
     [
