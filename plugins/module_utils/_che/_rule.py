@@ -21,6 +21,32 @@ from ansible_collections.community.che.plugins.module_utils._che._objects import
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What rules ask about an object, read once for all of them."""
+
+    kind: str
+    name: str
+    type: str
+    labels: Mapping[str, str]
+    annotations: frozenset[str]
+    owners: frozenset[object]
+    named_by_cluster: bool
+
+    @classmethod
+    def of(cls, obj: RawObject, named_by_cluster: bool) -> Traits:
+        """Read an object's traits."""
+        return cls(
+            kind=kind_of(obj),
+            name=name_of(obj),
+            type=text_at(obj, "type"),
+            labels=labels_of(obj),
+            annotations=frozenset(annotations_of(obj)),
+            owners=frozenset(values_at(obj, "metadata.ownerReferences.*.kind")),
+            named_by_cluster=named_by_cluster,
+        )
+
+
+@dataclass(frozen=True)
 class Rule:
     """A rule matches when all of its conditions hold; one that is left empty always does.
 
@@ -46,21 +72,20 @@ class Rule:
     owner: str = ""
     named_by_cluster: bool = False
 
-    def matches(self, obj: RawObject, is_named: bool) -> bool:
-        """Tell whether the rule is about this object."""
+    def matches(self, traits: Traits) -> bool:
+        """Tell whether the rule is about an object with these traits."""
         return (
-            (not self.kinds or kind_of(obj) in self.kinds)
-            and (not self.names or name_of(obj) in self.names)
-            and (not self.types or text_at(obj, "type") in self.types)
-            and (not self.labels or _has_labels(labels_of(obj), self.labels))
-            and (not self.annotations or not annotations_of(obj).keys().isdisjoint(self.annotations))
-            and (not self.owner or self.owner in values_at(obj, "metadata.ownerReferences.*.kind"))
-            and (not self.named_by_cluster or is_named)
+            (not self.kinds or traits.kind in self.kinds)
+            and (not self.names or traits.name in self.names)
+            and (not self.types or traits.type in self.types)
+            and all(self._has_label(traits.labels, key) for key in self.labels)
+            and (not self.annotations or not traits.annotations.isdisjoint(self.annotations))
+            and (not self.owner or self.owner in traits.owners)
+            and (not self.named_by_cluster or traits.named_by_cluster)
         )
 
-
-def _has_labels(labels: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> bool:
-    return all(key in labels and (not values or labels[key] in values) for key, values in wanted.items())
+    def _has_label(self, labels: Mapping[str, str], key: str) -> bool:
+        return key in labels and (not self.labels[key] or labels[key] in self.labels[key])
 
 
 save = partial(Rule, True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster, Reference
 from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, kind_of, name_of
-from ansible_collections.community.che.plugins.module_utils._che._rule import Rule, save, skip
+from ansible_collections.community.che.plugins.module_utils._che._rule import Rule, Traits, save, skip
 
 SELECTABLE_KINDS = ("Secret", "ConfigMap", "PersistentVolumeClaim")
 
@@ -122,5 +122,5 @@ def select(objects: Iterable[RawObject], cluster: CheCluster) -> Selection:
 
 def rule_for(obj: RawObject, named: frozenset[Reference]) -> Rule:
     """Return the rule that decides on an object; the last one matches everything."""
-    is_named = Reference(kind_of(obj), name_of(obj)) in named
-    return next(rule for rule in RULES if rule.matches(obj, is_named))
+    traits = Traits.of(obj, named_by_cluster=Reference(kind_of(obj), name_of(obj)) in named)
+    return next(rule for rule in RULES if rule.matches(traits))

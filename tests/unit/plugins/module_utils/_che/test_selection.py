@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._selection import RULES, select
+from ansible_collections.community.che.plugins.module_utils._che._selection import RULES, rule_for, select
 
 OURS = {"app.kubernetes.io/part-of": "che.eclipse.org"}
 BY_OPERATOR = {**OURS, "app.kubernetes.io/managed-by": "che-operator"}
@@ -206,13 +206,6 @@ def test_objects_keep_their_order() -> None:
 
 
 def test_every_rule_decides_on_some_object_above() -> None:
-    objects = [*SAVED.values(), *(obj for obj, _reason in SKIPPED.values()), config_map("ca-certs-2", OURS)]
-    named = {("Secret", "named-tls"), ("ConfigMap", "named-and-generated")}
-    deciding = {
-        next(index for index, rule in enumerate(RULES) if rule.matches(obj, _is_named(obj, named))) for obj in objects
-    }
-    assert deciding == set(range(len(RULES)))
-
-
-def _is_named(obj: dict[str, Any], named: set[tuple[str, str]]) -> bool:
-    return (obj["kind"], obj["metadata"]["name"]) in named
+    objects = [*SAVED.values(), *(obj for obj, _reason in SKIPPED.values())]
+    named = frozenset(CLUSTER.references())
+    assert {RULES.index(rule_for(obj, named)) for obj in objects} == set(range(len(RULES)))
