@@ -1,0 +1,264 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restored database put in the place of the old one on a real server, with clients that will not let go."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
+from ansible_collections.community.che.plugins.module_utils._database._errors import SwapFailed
+from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from integration.database_bed import DIFFICULT, OWNER, OWNER_PASSWORD, DatabaseBed, database_bed
+from integration.postgres_server import programs
+
+PROPERTIES = (Path(__file__).parent / "properties.sql").read_text(encoding="utf-8")
+ONE_TABLE = "CREATE TABLE one (id int); INSERT INTO one VALUES (1);"
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseBed]:
+    with database_bed(tmp_path_factory.mktemp("bed")) as bed:
+        yield bed
+
+
+@pytest.fixture
+def live(bed: DatabaseBed, request: pytest.FixtureRequest) -> str:
+    """A database in use, which is called as the test is."""
+    return bed.create(request.node.name, ONE_TABLE)
+
+
+def restored(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.StagedNames:
+    """A database like it, loaded through the Jobs and handed over."""
+    dumped = bed.dump(database)
+    names, facts = _staging.names_for(database, run), bed.facts(database)
+    role = _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    endpoint = replace(bed.endpoint(names.staged), user=role.name, password=role.password)
+    bed.load(endpoint, dumped.snapshot_id, database)
+    _staging.hand_over(bed.postgres.psql, names, facts, OWNER)
+    return names
+
+
+def quick(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.StagedNames:
+    """An empty database in the place of a loaded one, for what doesn't depend on contents."""
+    names, facts = _staging.names_for(database, run), bed.facts(database)
+    _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    _staging.hand_over(bed.postgres.psql, names, facts, OWNER)
+    return names
+
+
+def one_value(bed: DatabaseBed, sql: str, database: str = "postgres") -> str:
+    return bed.postgres.psql(sql, database)
+
+
+def databases(bed: DatabaseBed, names: _staging.StagedNames) -> set[str]:
+    found = bed.postgres.psql("SELECT datname FROM pg_database").split("\n")
+    return {what for what in ("database", "staged", "replaced") if getattr(names, what) in found}
+
+
+@contextmanager
+def client_that_comes_back(bed: DatabaseBed, database: str) -> Iterator[list[str]]:
+    """Connects over TCP in a loop, as Che does; yields what it has seen: the table's rows, or why it could not."""
+    seen: list[str] = []
+    stop = threading.Event()
+
+    def connect() -> None:
+        while not stop.is_set():
+            done = subprocess.run(
+                [programs() / "psql", "-X", "-A", "-t", "-c", "SELECT count(*) FROM one", "-c", "SELECT pg_sleep(0.2)"],
+                env={
+                    "PGHOST": "127.0.0.1",
+                    "PGPORT": str(bed.postgres.port),
+                    "PGUSER": OWNER,
+                    "PGPASSWORD": OWNER_PASSWORD,
+                    "PGDATABASE": database,
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            seen.append(done.stdout.split("\n")[0] or done.stderr)
+
+    clients = [threading.Thread(target=connect) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        while len(seen) < 3:
+            time.sleep(0.05)
+        yield seen
+        count = len(seen)
+        while len(seen) < count + 6:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def test_everything_belongs_to_the_owner_and_the_loader_is_gone(bed: DatabaseBed) -> None:
+    database = bed.create("handed over", DIFFICULT)
+    names = restored(bed, database)
+    owners = """
+        SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE oid >= 16384
+        UNION SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE oid >= 16384
+        UNION SELECT pg_get_userbyid(typowner) FROM pg_type WHERE oid >= 16384
+        UNION SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid >= 16384 AND nspname NOT LIKE 'pg_toast%'
+        UNION SELECT pg_get_userbyid(lomowner) FROM pg_largeobject_metadata"""
+    assert one_value(bed, owners, names.staged) == OWNER
+    assert one_value(bed, f"SELECT count(*) FROM pg_roles WHERE rolname = '{names.role}'") == "0"
+    for privileges in (
+        "SELECT relname, relacl FROM pg_class WHERE relacl IS NOT NULL AND oid >= 16384 ORDER BY 1",
+        "SELECT attrelid::regclass, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid >= 16384",
+        "SELECT oid, lomacl FROM pg_largeobject_metadata ORDER BY 1",
+        "SELECT proname, proacl FROM pg_proc WHERE oid >= 16384 ORDER BY 1",
+        "SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)' ORDER BY 1",
+        "SELECT description FROM pg_description WHERE objoid >= 16384 OR description = 'Ours' ORDER BY 1",
+    ):
+        assert one_value(bed, privileges, names.staged) == one_value(bed, privileges, database)
+    _staging.clean_up(bed.postgres.psql, names)
+
+
+def test_what_a_database_is_given_is_copied(bed: DatabaseBed, live: str) -> None:
+    bed.postgres.psql(PROPERTIES.replace("live", live))
+    before = bed.facts(live)
+    names = quick(bed, live)
+    _swap.swap(bed.postgres.psql, names)
+    after = bed.facts(live)
+    assert after.properties == before.properties
+    for what in ("owner", "encoding", "collate", "ctype", "tablespace", "public_owner"):
+        assert getattr(after, what) == getattr(before, what)
+    assert one_value(bed, "SHOW search_path", live) == '"$user", public, "Odd ""Schema""" '.strip()
+    assert one_value(bed, "SHOW my.own", live) == "a 'quoted' \\ value, with \"all\""
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["ENCODING 'LATIN1' LOCALE 'C'", "ENCODING 'SQL_ASCII' LOCALE 'C'", "LOCALE_PROVIDER icu ICU_LOCALE 'de-x-icu'"],
+)
+def test_encoding_and_locale_are_kept(bed: DatabaseBed, options: str) -> None:
+    bed.postgres.psql("DROP DATABASE IF EXISTS local")
+    bed.postgres.psql(f"CREATE DATABASE local OWNER {OWNER} TEMPLATE template0 {options}")
+    bed.postgres.psql("CREATE TABLE words AS SELECT chr(233) AS word", "local", OWNER)
+    before = bed.facts("local")
+    names = restored(bed, "local")
+    _swap.swap(bed.postgres.psql, names)
+    after = bed.facts("local")
+    for what in ("encoding", "collate", "ctype", "icu_locale"):
+        assert getattr(after, what) == getattr(before, what)
+    _swap.drop_replaced(bed.postgres.psql, names)
+
+
+def test_clients_that_come_back_get_the_new_database(bed: DatabaseBed, live: str) -> None:
+    names = restored(bed, live)
+    bed.postgres.psql("INSERT INTO one VALUES (2), (3)", live)
+    with client_that_comes_back(bed, live) as seen:
+        swapped = _swap.swap(bed.postgres.psql, names)
+    assert swapped.changed
+    assert 0 < swapped.outage_seconds < 10
+    assert "3" in seen
+    assert seen[-1] == "1"
+    refused = [text for text in seen if not text.isdigit()]
+    assert all("not currently accepting" in text or "terminating" in text or "closed" in text for text in refused)
+    assert databases(bed, names) == {"database", "replaced"}
+
+
+def test_swap_twice_and_back_twice(bed: DatabaseBed, live: str) -> None:
+    names = restored(bed, live)
+    bed.postgres.psql("INSERT INTO one VALUES (2)", live)
+    assert _swap.swap(bed.postgres.psql, names).changed
+    assert _swap.swap(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
+    assert one_value(bed, "SELECT count(*) FROM one", live) == "1"
+    assert _swap.swap_back(bed.postgres.psql, names).changed
+    assert _swap.swap_back(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
+    assert one_value(bed, "SELECT count(*) FROM one", live) == "2"
+    assert databases(bed, names) == {"database", "staged"}
+
+
+def test_old_database_is_kept_closed_until_it_is_dropped(bed: DatabaseBed, live: str) -> None:
+    names = quick(bed, live)
+    _swap.swap(bed.postgres.psql, names)
+    with pytest.raises(CheError, match="not currently accepting connections"):
+        bed.postgres.psql("SELECT 1", names.replaced)
+    _swap.drop_replaced(bed.postgres.psql, names)
+    _swap.drop_replaced(bed.postgres.psql, names)
+    assert databases(bed, names) == {"database"}
+
+
+def test_nothing_is_dropped_when_the_new_one_is_gone(bed: DatabaseBed, live: str) -> None:
+    names = quick(bed, live)
+    _swap.swap(bed.postgres.psql, names)
+    bed.postgres.psql(f"DROP DATABASE {live}")
+    with pytest.raises(SwapFailed, match="the old one is kept"):
+        _swap.drop_replaced(bed.postgres.psql, names)
+    assert databases(bed, names) == {"replaced"}
+
+
+def test_swap_without_a_loaded_database(bed: DatabaseBed, live: str) -> None:
+    with pytest.raises(SwapFailed, match="no loaded database"):
+        _swap.swap(bed.postgres.psql, _staging.names_for(live, "none"))
+    with pytest.raises(SwapFailed, match="no loaded database"):
+        _swap.swap(bed.postgres.psql, _staging.names_for("nowhere", "none"))
+
+
+def test_swap_that_fails_lets_che_in_again(bed: DatabaseBed, live: str) -> None:
+    names = quick(bed, live)
+    bed.postgres.psql("BEGIN; INSERT INTO one VALUES (2); PREPARE TRANSACTION 'held'", live)
+    facts = bed.facts(live)
+    assert facts.obstacles == ("it has 1 prepared transactions, which keep it from being renamed",)
+    with pytest.raises(SwapFailed, match="it takes connections again"):
+        _swap.swap(bed.postgres.psql, names)
+    assert one_value(bed, "SELECT count(*) FROM one", live) == "1"
+    bed.postgres.psql("ROLLBACK PREPARED 'held'", live)
+    assert _swap.swap(bed.postgres.psql, names).changed
+
+
+def test_swap_killed_between_its_steps_is_finished_by_the_next(bed: DatabaseBed, live: str) -> None:
+    names = quick(bed, live)
+    for database in (live, names.staged):
+        bed.postgres.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+    assert read_facts(bed.postgres.psql, live) is not None
+    assert _swap.swap(bed.postgres.psql, names).changed
+    assert one_value(bed, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", live) == "0"
+
+
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, live: str) -> None:
+    names, facts = _staging.names_for(live, "left"), bed.facts(live)
+    _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    bed.postgres.psql("CREATE TABLE half (id int)", names.staged)
+    assert {names.staged, names.role} <= set(_staging.leftovers(bed.postgres.psql))
+    blocker = subprocess.Popen(
+        [programs() / "psql", "-X", "-U", "postgres", "-c", "SELECT pg_sleep(60)", names.staged],
+        env={"PGHOST": str(bed.postgres.socket), "PGPORT": str(bed.postgres.port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+        assert one_value(bed, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", names.staged) == "0"
+        _staging.clean_up(bed.postgres.psql, names)
+    finally:
+        blocker.kill()
+        blocker.wait()
+    _staging.clean_up(bed.postgres.psql, names)
+    assert not {names.staged, names.role} & set(_staging.leftovers(bed.postgres.psql))
+    assert databases(bed, names) == {"database"}
+
+
+def test_loader_may_do_nothing_else(bed: DatabaseBed, live: str) -> None:
+    names = _staging.names_for(live, "rights")
+    role = _staging.prepare(bed.postgres.psql, names, bed.facts(live), OWNER, 3600)
+    rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles"
+    assert one_value(bed, f"{rights} WHERE rolname = '{role.name}'") == "f|f|f|f|f"
+    assert one_value(bed, f"SELECT rolvaliduntil < now() + '61 min' FROM pg_roles WHERE rolname = '{role.name}'") == "t"
+    assert role.password not in repr(role)
+    assert role.password not in bed.postgres.logged()
+    _staging.clean_up(bed.postgres.psql, names)
