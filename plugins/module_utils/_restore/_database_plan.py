@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from ansible_collections.community.che.plugins.module_utils._database._compare i
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
 from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures
 from ansible_collections.community.che.plugins.module_utils._database._sql import connect
+from ansible_collections.community.che.plugins.module_utils._database._staging import leftovers
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore._plan import KEEP
@@ -32,11 +33,19 @@ _UNKNOWN_ROWS = -1
 
 @dataclass(frozen=True)
 class DatabasePlan:
-    """What happens to one saved database; ``live`` is None where nothing could be counted."""
+    """What happens to one saved database.
+
+    Args:
+        part: The backup's part.
+        saved: What was counted at the backup.
+        live: What is counted now; None where nothing could be counted.
+        leftovers: Databases and roles on its server that an earlier restore left.
+    """
 
     part: Part
     saved: DatabaseFigures
     live: DatabaseFigures | None
+    leftovers: tuple[str, ...] = ()
 
     @property
     def differences(self) -> list[str]:
@@ -78,46 +87,55 @@ def _tables(figures: DatabaseFigures) -> dict[str, str]:
     return {f"{table.schema}.{table.name}": f"{table.rows} rows, {table.checksum}" for table in figures.tables}
 
 
-def plan_databases(cluster: Cluster, manifest: Manifest, installation_exists: bool) -> list[DatabasePlan]:
+def plan_databases(
+    cluster: Cluster, manifest: Manifest, objects: Sequence[Object], installation_exists: bool
+) -> list[DatabasePlan]:
     """Compare each saved database with the live one of its role.
 
     Args:
         cluster: Where.
         manifest: The backup's.
+        objects: The backup's objects.
         installation_exists: False when there is no CheCluster, and so no database either.
 
     Raises:
         Forbidden: The credentials lack the permission to execute in pods.
     """
-    return [
-        DatabasePlan(part, part.database, _live(cluster, manifest, part.database) if installation_exists else None)
-        for part in manifest.parts
-        if part.database is not None
-    ]
+    parts = [(part, part.database) for part in manifest.parts if part.database is not None]
+    if not installation_exists:
+        return [DatabasePlan(part, saved, None) for part, saved in parts]
+    live = {database.role: (database, server) for database, server in live_databases(cluster, manifest, objects)}
+    return [_planned(cluster, part, saved, *live.get(saved.role, (None, {}))) for part, saved in parts]
 
 
-def _live(cluster: Cluster, manifest: Manifest, saved: DatabaseFigures) -> DatabaseFigures | None:
-    installation = manifest.installation
-    for database, deployment in live_databases(cluster, installation.namespace, installation.che_cluster):
-        if database.role == saved.role:
-            return _counted(PodPsql(cluster, deployment), database)
-    return None
-
-
-def _counted(psql: PodPsql, database: Database) -> DatabaseFigures | None:
-    """The figures of a live database; None when it can't be asked, which is no reason not to restore it."""
+def _planned(
+    cluster: Cluster, part: Part, saved: DatabaseFigures, database: Database | None, server: Object
+) -> DatabasePlan:
+    if database is None:
+        return DatabasePlan(part, saved, None)
+    psql = PodPsql(cluster, server)
     try:
         log = JobLog.read(psql(connect(database.name) + ALL_FIGURES_SQL))
-        return read_figures(log, database.role, "", 0)
+        return DatabasePlan(part, saved, read_figures(log, database.role, "", 0), tuple(leftovers(psql)))
     except Forbidden:
         raise
     except CheError:
-        return None
+        # A database that can't be asked is no reason not to restore it.
+        return DatabasePlan(part, saved, None)
 
 
-def live_databases(cluster: Cluster, namespace: str, che_cluster: str) -> Iterator[tuple[Database, dict[str, Any]]]:
-    """The databases that an installation runs now, each with the Deployment of its server."""
+def live_databases(
+    cluster: Cluster, manifest: Manifest, objects: Sequence[Object]
+) -> Iterator[tuple[Database, Object]]:
+    """The databases that an installation runs now, each with the Deployment of its server.
+
+    Where the Secret with a database's credentials is lost, the saved one tells them.
+    """
+    namespace = manifest.installation.namespace
     deployments = {item["metadata"]["name"]: item for item in cluster.list(DEPLOYMENT, namespace)}
-    found = CheCluster(find_che_cluster(cluster, namespace, che_cluster))
-    for database in find_databases(found, deployments.values(), cluster.list(SECRET, namespace)):
+    che_cluster = CheCluster(find_che_cluster(cluster, namespace, manifest.installation.che_cluster))
+    live = list(cluster.list(SECRET, namespace))
+    present = {secret["metadata"]["name"] for secret in live}
+    lost = [obj for obj in objects if obj["kind"] == SECRET.kind and obj["metadata"]["name"] not in present]
+    for database in find_databases(che_cluster, deployments.values(), [*live, *lost]):
         yield database, deployments[database.deployment]

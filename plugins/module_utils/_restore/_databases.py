@@ -39,6 +39,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._database_p
     DatabasePlan,
     live_databases,
 )
+from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._restore._ready import is_available, restart
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
@@ -65,7 +66,7 @@ class Restorer:
         request: What the task asks for.
         repository: Where the dumps are.
         plans: What the plan says of each saved database.
-        che_cluster: The CheCluster's name.
+        fetched: The backup.
         deadline: When the run gives up.
     """
 
@@ -76,10 +77,10 @@ class Restorer:
         repository: Repository,
         plans: Sequence[DatabasePlan],
         *,
-        che_cluster: str,
+        fetched: Fetched,
         deadline: Deadline,
     ) -> None:
-        self._che_cluster = che_cluster
+        self._fetched = fetched
         self.deadline = deadline
         self._cluster = cluster
         self._request = request
@@ -162,7 +163,7 @@ class Restorer:
         namespace, role = self._request.namespace, plan.saved.role
 
         def running() -> tuple[Database, dict[str, Any]] | None:
-            found = live_databases(self._cluster, namespace, self._che_cluster)
+            found = live_databases(self._cluster, self._fetched.manifest, self._fetched.objects)
             return next(((db, server) for db, server in found if db.role == role and is_available(server)), None)
 
         return wait_for(
@@ -209,12 +210,11 @@ class Restorer:
             )
 
     def _keep_password_in_step(self, staged: Staged) -> None:
-        """The restored Secret may hold another password than the live server knows."""
-        found = live_databases(self._cluster, self._request.namespace, self._che_cluster)
+        """The server may know another password than the one in the Secret that was just restored."""
+        found = live_databases(self._cluster, self._fetched.manifest, self._fetched.objects)
         restored = next(database for database, _server in found if database.role == staged.database.role)
-        if restored.password != staged.database.password:
-            verifier = password_verifier(restored.user, restored.password, staged.server_version)
-            staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
+        verifier = password_verifier(restored.user, restored.password, staged.server_version)
+        staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
 
 
 def _clean_up(staged: Staged) -> None:

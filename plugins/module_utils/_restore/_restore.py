@@ -78,6 +78,7 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             repository = _open(cluster, request)
             plan = _plan(cluster, request, fetch(repository, request.id, request.namespace))
             run.sealed(plan.fetched.backup.id)
+            run.warnings += _leftover_warnings(plan)
         done = Done()
         with run.stage("check", "Validating every object without writing it"):
             done.waiting = validate(cluster, plan.steps)
@@ -86,8 +87,7 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             return _result(run, plan, done)
         with run.stage("safety backup", _safety_message(request, plan)):
             done.safety_backup_id = _safety_backup(cluster, request, plan)
-        che_cluster = plan.fetched.manifest.installation.che_cluster
-        restorer = Restorer(cluster, request, repository, plan.databases, che_cluster=che_cluster, deadline=deadline)
+        restorer = Restorer(cluster, request, repository, plan.databases, fetched=plan.fetched, deadline=deadline)
         with _naming_safety_backup(done):
             _carry_out(cluster, run, restorer, plan, done)
         run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
@@ -104,7 +104,18 @@ def _plan(cluster: Cluster, request: RestoreRequest, fetched: Fetched) -> Plan:
     _require_same_generation(cluster, fetched)
     live = live_objects(cluster, request.namespace, fetched.objects)
     exists = any(kind == "CheCluster" for kind, _name in live)
-    return Plan(fetched, plan_objects(fetched.objects, live), plan_databases(cluster, fetched.manifest, exists))
+    return Plan(
+        fetched, plan_objects(fetched.objects, live), plan_databases(cluster, fetched.manifest, fetched.objects, exists)
+    )
+
+
+def _leftover_warnings(plan: Plan) -> list[str]:
+    return [
+        f"An earlier restore left {', '.join(item.leftovers)} on the server of the database {item.part.name}. "
+        "Drop that by hand when you are sure that it is not needed."
+        for item in plan.databases
+        if item.leftovers
+    ]
 
 
 def _require_same_generation(cluster: Cluster, fetched: Fetched) -> None:

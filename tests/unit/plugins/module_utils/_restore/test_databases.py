@@ -37,7 +37,7 @@ def restorer(calls: Calls, clock: FakeClock) -> Restorer:
     """A restorer that has staged two databases."""
     request: Any = SimpleNamespace(namespace="che")
     nothing: Any = None
-    made = Restorer(nothing, request, nothing, [], che_cluster="eclipse-che", deadline=Deadline(60))
+    made = Restorer(nothing, request, nothing, [], fetched=nothing, deadline=Deadline(60))
     for name in ("che", "vsx"):
         database = SimpleNamespace(role=name, name=name)
         staged: Any = SimpleNamespace(psql=nothing, names=name, database=database, swapped=False)

@@ -59,7 +59,7 @@ class Databases:
     fails: str = ""
     outage_seconds: float = 0.0
 
-    def plan(self, _cluster: Any, manifest: Any, exists: bool) -> list[DatabasePlan]:
+    def plan(self, _cluster: Any, manifest: Any, _objects: Any, exists: bool) -> list[DatabasePlan]:
         part = next(part for part in manifest.parts if part.database)
         figures = part.database
         changed = replace(figures, tables=(replace(figures.tables[0], rows=9),))
