@@ -14,8 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
-from ansible_collections.community.che.plugins.module_utils._database._errors import SwapFailed
+from ansible_collections.community.che.plugins.module_utils._database._dump import parse_dump_log
+from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, SwapFailed
 from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from integration.database_bed import DIFFICULT, OWNER, OWNER_PASSWORD, DatabaseBed, database_bed
@@ -262,3 +264,26 @@ def test_loader_may_do_nothing_else(bed: DatabaseBed, live: str) -> None:
     assert role.password not in repr(role)
     assert role.password not in bed.postgres.logged()
     _staging.clean_up(bed.postgres.psql, names)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "plain",
+        "p\u00e4ssw\u00f6rd",
+        "a\u030a",
+        "\ufb01 \u2168",
+        "a\u00a0b",
+        "soft\u00adhyphen",
+        "\u05d0\u05d1",
+        "\u05d0b",
+        "\U0001f986",
+    ],
+)
+def test_password_verifier_opens_the_server(bed: DatabaseBed, live: str, password: str) -> None:
+    verifier = sql.password_verifier("verified", password, bed.facts(live).server_version)
+    bed.postgres.psql(f"DROP ROLE IF EXISTS verified; CREATE ROLE verified LOGIN PASSWORD {sql.text(verifier)}")
+    with bed.dumping(live, endpoint=replace(bed.endpoint(live), user="verified", password=password)) as job:
+        assert job.wait() != 0
+        with pytest.raises(DumpFailed, match="permission denied for table one"):
+            parse_dump_log(job.log)

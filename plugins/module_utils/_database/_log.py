@@ -97,7 +97,7 @@ def trusted(failure: type[DatabaseError]) -> Iterator[None]:
     """Turn whatever is missing or wrong in a result into ``failure``."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise failure(
             f"the Job's result is not whole: {error!r}",
             "",
