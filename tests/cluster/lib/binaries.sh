@@ -54,7 +54,7 @@ linker_flags() {
 
 go_build() {
   local tool=$1 output=$2
-  cd "$HERE/go/$tool"
+  cd "$HERE/go/$tool" || return
   CGO_ENABLED=0 GOWORK=off GOOS='' GOARCH='' go build "${BUILD_FLAGS[@]}" \
     -ldflags "$(linker_flags "$tool" "$(pinned_version "$tool")")" -o "$output" "$(package_of "$tool")"
 }
@@ -63,13 +63,14 @@ go_build() {
 build_tool() {
   local tool=$1 minutes=$2 path
   path=$(tool_path "$tool")
+  touch -c "$(dirname "$path")"
   [ ! -x "$path" ] || return 0
   [ -n "${go_checked:-}" ] || check_go
   go_checked=yes
   say "      building $tool $(pinned_version "$tool"): the first time about $minutes min on two cores, then cached"
   mkdir -p "$(dirname "$path")"
-  (with_heartbeat "building $tool" go_build "$tool" "$path.new") || fail "building $tool failed, see above"
-  mv "$path.new" "$path"
+  (with_heartbeat "building $tool" go_build "$tool" "$path.$$") || fail "building $tool failed, see above"
+  mv "$path.$$" "$path"
 }
 
 # link_tool NAME COMMAND...: the commands in $BIN lead to the tool; ln -sfn into place, as they may be running.

@@ -2,16 +2,16 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# down [--purge]
 down() {
   if ! own_cluster_is_meant; then
     say "KUBECONFIG is set to another cluster, which is left alone; unset it to stop the test cluster"
     return
   fi
   require_root
-  [ -z "$1" ] || [ "$1" = --purge ] || fail "down knows no $1, only --purge"
   take_lock
   stop_own_cluster
-  if [ "$1" = --purge ]; then forget_own_cluster; fi
+  if [ "${1:-}" = --purge ]; then forget_own_cluster; fi
 }
 
 # The kubelet first, or it would start the pods again.

@@ -8,9 +8,9 @@
 layer_key() {
   local folder=$HERE/images/$1 rest
   case "$2" in
-    busybox) digest_of /bin/busybox "$HERE/lib/layers.sh" ;;
+    busybox) digest_of /bin/busybox ;;
     binary:*) rest=${2#binary:}; digest_of <(tool_key "${rest%%:*}") <(echo "$2") ;;
-    debian) digest_of "$folder/debian.txt" "$folder/customize" "$HERE/lib/debian.sh" ;;
+    debian) digest_of "$folder/debian.txt" "$folder/customize" <(echo "$DEBIAN_SUITE" "${DEBIAN_OPTIONS[@]}") ;;
     files) (cd "$folder/files" && digest_of <(find . -type f -printf '%P %m\n' | sort) <(find . -type f -print0 | sort -z | xargs -0 cat)) ;;
     *) fail "images/list.txt: there is no kind of layer named $2" ;;
   esac
@@ -38,10 +38,16 @@ make_busybox_root() {
   printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 }
 
+# What no start has used for a month goes: each change of a version leaves the former one behind.
+prune_cache() {
+  find "$CACHE/tools" "$CACHE/layers" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
+}
+
 # make_layer IMAGE LAYER
 make_layer() {
   local image=$1 layer=$2 path work tool
   path=$(layer_path "$image" "$layer")
+  touch -c "$path"
   [ ! -f "$path" ] || return 0
   mkdir -p "$(dirname "$path")"
   work=$(mktemp -d)

@@ -5,12 +5,18 @@
 # One caller at a time starts or stops the cluster. The lock is descriptor 9: whatever outlives the
 # caller must be started with 9>&-, or it would hold the lock for ever.
 take_lock() {
-  mkdir -p "$(dirname "$STATE")"
+  make_own_folder "$(dirname "$STATE")"
   exec 9>"$STATE.lock"
   if ! flock -n 9; then
     say "waiting: another run starts or stops this cluster"
     flock -w 3600 9 || fail "another run has held $STATE.lock for an hour"
   fi
+}
+
+# Everybody may write in /var/tmp: a folder or link that somebody else put there is not to be followed.
+make_own_folder() {
+  mkdir -p "$1"
+  if [ -L "$1" ] || [ ! -O "$1" ]; then fail "$1 belongs to somebody else; set CHE_TEST_CLUSTER_DIR to another folder"; fi
 }
 
 require_root() {

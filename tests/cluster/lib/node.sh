@@ -35,6 +35,7 @@ containerd_answers() { ctr --address "$CONTAINERD_SOCKET" version; }
 start_containerd() {
   local SNAPSHOTTER=overlayfs
   # One overlay on another is not possible, as inside a container.
+  # shellcheck disable=SC2034 # fill puts it in
   [ "$(stat -f -c %T "$STATE")" != overlayfs ] || SNAPSHOTTER=native
   mkdir -p "$STATE/config/cni" "$STATE/config/registries/_default"
   fill "$HERE/config/containerd.toml" >"$STATE/config/containerd.toml"
@@ -81,7 +82,7 @@ start_node() {
   start_kubelet
   start_proxy
   start_volume_provisioner
-  wait_for 90 "the node to be ready" node_is_ready
+  wait_for 180 "the node to be ready" node_is_ready
 }
 
 stop_pods() {
@@ -98,7 +99,7 @@ kill_leftovers() {
     find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null
   done | sort -u | while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done
   for pid in /proc/[0-9]*; do
-    case "$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null)" in
+    case "$({ tr '\0' ' ' <"$pid/cmdline"; } 2>/dev/null)" in
       *containerd-shim*" -address $CONTAINERD_SOCKET"*) kill -KILL "${pid#/proc/}" 2>/dev/null || true ;;
     esac
   done

@@ -32,7 +32,7 @@ install_packages() {
     fail "packages are missing, and installing them needs root or sudo: apt-get install ${missing[*]}"
   fi
   say "      installing ${missing[*]}"
-  as_root apt-get update -q >"$CACHE/apt.log" 2>&1 || fail "apt-get update failed; see $CACHE/apt.log"
+  as_root apt-get update -q >"$CACHE/log/apt.log" 2>&1 || fail "apt-get update failed; see $CACHE/log/apt.log"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
-    >>"$CACHE/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/apt.log"
+    >>"$CACHE/log/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/log/apt.log"
 }

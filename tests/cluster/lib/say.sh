@@ -18,11 +18,12 @@ next_step() {
   say "[$step/$STEPS] $*"
 }
 
-# with_heartbeat WHAT COMMAND...: says every 30 seconds that a long command still runs.
+# with_heartbeat WHAT COMMAND...: says every 30 seconds that a long command still runs, as long as we do:
+# a process in the background does not see Ctrl-C.
 with_heartbeat() {
   local what=$1 beat result=0 began=$SECONDS
   shift
-  while sleep 30 </dev/null >/dev/null 2>&1 9>&-; do
+  while sleep 30 >/dev/null 2>&1 9>&- && kill -0 $$; do
     say "      still $what: $(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s"
   done &
   beat=$!
@@ -41,6 +42,6 @@ wait_for() {
     if [ $((SECONDS - began)) -ge "$limit" ]; then
       fail "$what: not within $limit s. Logs: $STATE/log"
     fi
-    sleep 0.2
+    sleep 0.3
   done
 }

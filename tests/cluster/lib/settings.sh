@@ -32,6 +32,10 @@ NODE_ADDRESS=10.$NUMBER.255.2
 API_SERVER=https://$NODE_ADDRESS:6443
 CONTAINERD_SOCKET=$STATE/containerd.sock
 
+# A proxy for the outside is no way to the cluster.
+export NO_PROXY="${NO_PROXY:-${no_proxy:-}},127.0.0.1,$CLUSTER_RANGE"
+export no_proxy=$NO_PROXY
+
 own_cluster_is_meant() {
   [ -z "${KUBECONFIG:-}" ] || [ "$KUBECONFIG" = "$OWN_KUBECONFIG" ]
 }

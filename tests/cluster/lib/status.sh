@@ -20,14 +20,14 @@ status() {
 }
 
 print_processes() {
-  local name state
+  local name doing
   for name in "${PROCESSES[@]}"; do
-    state=stopped
+    doing=stopped
     if is_running "$name"; then
-      state="running, process $(cut -d' ' -f1 "$(record_of "$name")")"
+      doing="running, process $(cut -d' ' -f1 "$(record_of "$name")")"
     elif [ -f "$(record_of "$name")" ]; then
-      state="ended unasked, see $STATE/log/$name.log"
+      doing="ended unasked, see $STATE/log/$name.log"
     fi
-    printf '%-24s %s\n' "$name" "$state"
+    printf '%-24s %s\n' "$name" "$doing"
   done
 }

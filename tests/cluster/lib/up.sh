@@ -9,7 +9,7 @@ up() {
   fi
   require_root
   take_lock
-  if own_cluster_is_ready; then
+  if own_cluster_is_ready && images_are_current && manifests_are_current; then
     say "the test cluster runs already"
     hint_at_changes
   else
@@ -21,9 +21,9 @@ up() {
 # With whatever client this machine has: our own one takes minutes to build.
 check_other_cluster() {
   local client
-  for client in kubectl "$BIN/kubectl"; do
-    command -v "$client" >/dev/null || continue
-    command "$client" --request-timeout=20s get --raw /readyz >/dev/null ||
+  for client in "$(type -P kubectl)" "$BIN/kubectl"; do
+    [ -x "$client" ] || continue
+    "$client" --request-timeout=20s get --raw /readyz >/dev/null ||
       fail "KUBECONFIG is set to $KUBECONFIG, and that cluster does not answer. Unset it to use the test cluster"
     say "KUBECONFIG is set: that cluster answers and is used as it is; nothing was started"
     return
@@ -35,8 +35,10 @@ own_cluster_is_ready() {
   all_running && network_exists && api_is_ready >/dev/null 2>&1 && dns_answers >/dev/null 2>&1
 }
 
-# What the running cluster was started from.
-source_key() { digest_of "$HERE"/lib/*.sh "$HERE"/config/* "$HERE"/images/list.txt "$HERE"/go/*/go.mod; }
+# What the running programs were started from. Images and manifests are brought up to date while they run.
+source_key() {
+  digest_of "$HERE"/lib/{settings,network,control_plane,node}.sh "$HERE"/config/* "$HERE"/go/kubernetes/{go.mod,*.go}
+}
 
 hint_at_changes() {
   [ "$(cat "$STATE/run/source" 2>/dev/null)" = "$(source_key)" ] ||
@@ -45,7 +47,8 @@ hint_at_changes() {
 
 start_own_cluster() {
   local began=$SECONDS
-  mkdir -p "$CACHE" "$STATE"/{run,log,config}
+  make_own_folder "$STATE"
+  mkdir -p "$CACHE/log" "$STATE"/{run,log,config}
   next_step "Debian packages"
   install_packages
   next_step "programs: Kubernetes, CoreDNS, restic"
@@ -53,6 +56,7 @@ start_own_cluster() {
   next_step "images"
   each_image make_layers
   next_step "control plane"
+  is_running kube-apiserver || source_key >"$STATE/run/source"
   make_pki
   make_network
   start_containerd
@@ -62,6 +66,7 @@ start_own_cluster() {
   start_node
   next_step "DNS and storage"
   start_addons
-  source_key >"$STATE/run/source"
+  prune_cache
+  hint_at_changes
   say "the test cluster is ready after $((SECONDS - began)) s"
 }
