@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where each kind that the stand-in touches lives in the Kubernetes API."""
+"""Where each kind that the stand-in and the tests touch lives in the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ PLURALS: Mapping[str, str] = {
     "ConfigMap": "configmaps",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Deployment": "deployments",
+    "Event": "events",
+    "Job": "jobs",
     "Namespace": "namespaces",
     "Node": "nodes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
     "Secret": "secrets",
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
