@@ -49,6 +49,8 @@ RETRY_SECONDS = 45
 _THROTTLED = 429
 _PASSING = (500, 502, 503, 504)
 _REPEATABLE = ("get", "delete", "patch")
+# The server refuses new objects there with the status of a missing permission.
+_ENDING = "because it is being terminated"
 
 
 class Cluster:
@@ -264,6 +266,8 @@ def _message(error: Any) -> str:
 
 def _typed(error: Any, method: str, on: str) -> ClusterError:
     message = _message(error)
+    if _ENDING in message:
+        return Rejected(message, on, "Wait until the namespace is gone, then run the task again.")
     if error.status in (401, 403):
         return Forbidden(
             message, on, "Grant that permission, or use other credentials; docs/rbac.md lists what is needed."

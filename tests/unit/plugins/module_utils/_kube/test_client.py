@@ -145,6 +145,14 @@ def test_each_status_has_its_class(
     assert not clock.waits
 
 
+def test_a_namespace_that_is_being_deleted_is_no_missing_permission(api: FakeApi, cluster: Cluster) -> None:
+    words = 'secrets "s" is forbidden: unable to create new content in namespace che because it is being terminated'
+    api.fail("post", SECRETS, 403, words)
+
+    with pytest.raises(Rejected, match="Wait until the namespace is gone"):
+        cluster.create(a_secret())
+
+
 def test_a_webhook_that_breaks_down_has_rejected_the_object(api: FakeApi, cluster: Cluster, clock: FakeClock) -> None:
     api.fail("post", SECRETS, 500, 'failed calling webhook "x"')
 
