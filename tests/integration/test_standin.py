@@ -161,9 +161,9 @@ def test_the_judge_sees_a_key_that_was_added(
 def test_status_follows_when_che_is_scaled_down(home: str, cluster: Cluster) -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "che", "namespace": home}}
     cluster.merge(target, {"spec": {"replicas": 0}})
-    installation.wait_until(lambda: not ready(cluster, home), 30, lambda: "still ready without che")
+    installation.wait_until(lambda: not ready(cluster, home), 60, lambda: "still ready without che")
     cluster.merge(target, {"spec": {"replicas": 1}})
-    installation.wait_ready(cluster, home, 60)
+    installation.wait_ready(cluster, home, 120)
 
 
 def ready(cluster: Cluster, namespace: str) -> bool:

@@ -36,21 +36,40 @@ def served_versions(api: Api) -> list[str]:
     return sorted((v for v in versions if _serves_checlusters(api, v)), key=lambda v: v != preferred)
 
 
-def list_clusters(api: Api) -> list[Object]:
-    """Every CheCluster of the cluster, each with apiVersion and kind."""
-    for version in served_versions(api)[:1]:
-        found = api.request("GET", f"/apis/{GROUP}/{version}/checlusters")["items"]
-        return [{**item, "apiVersion": f"{GROUP}/{version}", "kind": "CheCluster"} for item in found]
-    return []
+class Clusters:
+    """Lists CheClusters in whichever version is served."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.version = ""
+
+    def list_all(self) -> list[Object]:
+        """Every CheCluster of the cluster, each with apiVersion and kind; none where the kind is not served."""
+        if not self.version:
+            self.version = next(iter(served_versions(self.api)), "")
+        if not self.version:
+            return []
+        try:
+            found = self.api.request("GET", f"/apis/{GROUP}/{self.version}/checlusters")["items"]
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            self.version = ""  # no longer served: the next round looks again
+            return []
+        return [{**item, "apiVersion": f"{GROUP}/{self.version}", "kind": "CheCluster"} for item in found]
 
 
-def reconcile(api: Api, cluster: Object) -> None:
-    """One round for one CheCluster. Repeating it without a change changes nothing."""
+def reconcile(api: Api, cluster: Object) -> bool:
+    """One round for one CheCluster. Repeating it without a change changes nothing.
+
+    Returns:
+        True when Che is ready, so that the next round may wait.
+    """
     if "deletionTimestamp" in cluster["metadata"]:
         _release(api, cluster)
-        return
+        return False
     _adopt(api, cluster)
-    _round(_Namespace(api, cluster), cluster)
+    return _round(_Namespace(api, cluster), cluster)
 
 
 class _Namespace:
@@ -130,7 +149,7 @@ class _Namespace:
             self.api.request("PATCH", target, obj)
 
 
-def _round(namespace: _Namespace, cluster: Object) -> None:
+def _round(namespace: _Namespace, cluster: Object) -> bool:
     namespace.ensure(children.credentials(cluster, secrets.token_urlsafe(12)))
     namespace.ensure(children.config(cluster, namespace.certificates()))
     first = children.infrastructure(cluster)
@@ -144,6 +163,7 @@ def _round(namespace: _Namespace, cluster: Object) -> None:
         deployments = namespace.managed("Deployment")
     not_available = status.missing(_deployment_names(first + second), deployments)
     _write_status(namespace.api, cluster, status.status_of(cluster, not_available))
+    return not not_available
 
 
 def _adopt(api: Api, cluster: Object) -> None:

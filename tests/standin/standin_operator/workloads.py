@@ -46,12 +46,14 @@ def database_deployment(wanted: DatabaseWanted, image: str = "") -> Object:
         ],
         "ports": [{"name": "postgres", "containerPort": 5432}],
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}},
-        "readinessProbe": {
+        # A query tells when it is up; from then on a cheaper probe does, as many of these run on one small machine.
+        "startupProbe": {
             "exec": {"command": ["/bin/sh", "-c", query]},
-            "initialDelaySeconds": 2,
-            "periodSeconds": 3,
-            "timeoutSeconds": 5,
+            "periodSeconds": 2,
+            "timeoutSeconds": 10,
+            "failureThreshold": 150,
         },
+        "readinessProbe": {"tcpSocket": {"port": 5432}, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 5},
         "volumeMounts": [{"name": "data", "mountPath": "/var/lib/pgsql/data"}],
     }
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": wanted.claim}}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from standin_operator.api import ApiError
@@ -25,11 +25,15 @@ class FakeApi:
         self.served = served
         self.objects: dict[str, Object] = {}
         self.writes: list[tuple[str, str]] = []
+        self.refuse: Callable[[str, str], ApiError | None] = lambda method, path: None
 
     def request(
         self, method: str, path: str, body: Object | None = None, query: Mapping[str, str] | None = None
     ) -> Object:
         """See standin_operator.api.Api.request."""
+        refusal = self.refuse(method, path)
+        if refusal:
+            raise refusal
         if method != "GET":
             self.writes.append((method, path))
         if method == "POST":
@@ -79,6 +83,8 @@ class FakeApi:
             obj for key, obj in self.objects.items() if key.rsplit("/", 1)[0].endswith(path.rsplit("/apis", 1)[-1])
         ]
         if plural == "checlusters":
+            if path.split("/")[3] not in self.served:
+                raise ApiError(404, "not served")
             found = [obj for key, obj in self.objects.items() if "/checlusters/" in key]
         return {
             "items": copy.deepcopy(

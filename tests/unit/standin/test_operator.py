@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from che_standin import manifests
 from standin_operator import children, reconcile, workloads
+from standin_operator.__main__ import Loop
+from standin_operator.api import ApiError
 from standin_operator.generation import databases, finalizers, generation
 from standin_operator.status import is_available
 from unit.standin.fake_api import FakeApi
@@ -35,7 +37,7 @@ def api_with(variant: str = "v1") -> FakeApi:
 
 def rounds(api: FakeApi, count: int = 1) -> None:
     for _ in range(count):
-        for cluster in reconcile.list_clusters(api):
+        for cluster in reconcile.Clusters(api).list_all():
             reconcile.reconcile(api, cluster)
 
 
@@ -233,3 +235,63 @@ def test_every_pod_meets_the_restricted_standard(variant: str) -> None:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
             assert container["imagePullPolicy"] == "IfNotPresent"
+
+
+def settled() -> FakeApi:
+    api = api_with()
+    for _ in range(3):
+        rounds(api)
+        make_available(api)
+    rounds(api)
+    return api
+
+
+def test_a_ready_installation_is_looked_at_less_often() -> None:
+    api, clock = settled(), [0.0]
+    loop = Loop(api, lambda: clock[0])
+    loop.tick()
+    api.objects.pop(f"{CONFIG_MAPS}/che")
+    clock[0] = 1.0
+    loop.tick()
+    assert "che" not in api.names("configmaps")
+    clock[0] = 3.0
+    loop.tick()
+    assert "che" in api.names("configmaps")
+
+
+def test_an_edited_checluster_is_looked_at_at_once() -> None:
+    api = settled()
+    loop = Loop(api, lambda: 0.0)
+    loop.tick()
+    api.objects.pop(f"{CONFIG_MAPS}/che")
+    api.objects[CHE]["metadata"]["resourceVersion"] = "2"
+    loop.tick()
+    assert "che" in api.names("configmaps")
+
+
+def test_an_installation_that_is_not_ready_is_looked_at_each_time() -> None:
+    api = api_with()
+    loop = Loop(api, lambda: 0.0)
+    loop.tick()
+    make_available(api)
+    loop.tick()
+    assert "che" in api.names("deployments")
+
+
+def test_a_version_that_is_no_longer_served_is_forgotten() -> None:
+    api = api_with()
+    clusters = reconcile.Clusters(api)
+    assert [c["apiVersion"] for c in clusters.list_all()] == ["org.eclipse.che/v1"]
+    api.served = ("v2",)
+    assert clusters.list_all() == []
+    assert [c["apiVersion"] for c in clusters.list_all()] == ["org.eclipse.che/v2"]
+
+
+def test_one_failing_installation_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    api = api_with()
+    broken = api.put(CHE.replace("eclipse-che", "broken"), che_cluster())
+    broken["metadata"] |= {"name": "broken", "uid": "1", "namespace": "elsewhere"}
+    api.refuse = lambda method, path: ApiError(500, "no") if "elsewhere" in path else None
+    Loop(api).tick()
+    assert "postgres" in api.names("deployments")
+    assert "500" in capsys.readouterr().err
