@@ -19,7 +19,7 @@ def values_at(tree: object, path: str) -> Iterator[object]:
         path: Keys joined by dots; ``*`` stands for every value of an object and every item of a list. A path that leads
             nowhere yields nothing, as any part of a custom resource may be left out.
     """
-    step, _, rest = path.partition(".")
+    step, _dot, rest = path.partition(".")
     for child in _children(tree, step):
         if rest:
             yield from values_at(child, rest)

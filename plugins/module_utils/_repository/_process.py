@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 _CHUNK = 64 * 1024
 _STDERR_LIMIT = 64 * 1024
@@ -108,8 +108,8 @@ def _collect(process: subprocess.Popen[bytes], deadline: float, output_limit: in
 
 
 def _watch(selector: selectors.BaseSelector, stream: IO[bytes] | None, buffer: bytearray) -> None:
-    assert stream is not None  # both streams are pipes; only the type checker can't know
-    selector.register(stream, selectors.EVENT_READ, buffer)
+    # Both streams are pipes; only the type checker can't know.
+    selector.register(cast("IO[bytes]", stream), selectors.EVENT_READ, buffer)
 
 
 def _remaining(deadline: float, process: subprocess.Popen[bytes]) -> float:

@@ -123,7 +123,7 @@ def _port(text: str) -> int:
 
 def _path(text: str) -> str:
     if "%2f" in text.lower():
-        raise _error("The repository path has an encoded slash (%2F)", "Write it as a slash.")
+        raise _error("The repository path has an encoded slash (%2F)", next_step="Write it as a slash.")
     return _decoded(text, "repository path")
 
 
