@@ -63,12 +63,13 @@ CLUSTER_UP = Step(CLUSTER, ("tests/cluster/cluster", "up"), minutes=40)
 
 TEST = (
     *STATIC,
-    pytest("unit", "tests/unit", minutes=10),
+    pytest("unit", "tests/unit", minutes=15),
     CLUSTER_UP,
-    pytest("integration", "tests/integration", minutes=25, needs_cluster=True),
-    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 10, needs_cluster=True, in_export=True),
-    pytest("runner", "tests/runner", minutes=10, needs_cluster=True),
-    Step("demo", ("tests/demo/demo",), minutes=10, needs_cluster=True),
+    pytest("integration", "tests/integration", minutes=40, needs_cluster=True),
+    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 15, needs_cluster=True, in_export=True),
+    pytest("runner", "tests/runner", minutes=15, needs_cluster=True),
+    pytest("soak-sample", "tests/soak", minutes=15, needs_cluster=True),
+    Step("demo", ("tests/demo/demo",), minutes=15, needs_cluster=True),
 )
 
 
