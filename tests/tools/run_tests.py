@@ -74,11 +74,14 @@ def run_all(steps: Sequence[Step]) -> list[Result]:
     environment = base_environment()
     results: list[Result] = []
     cluster_failed = False
+    # Who is ended from outside after a while wants the table and the closing line before that.
+    end = time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf"))
     for step in steps:
-        if step.needs_cluster and cluster_failed:
-            results.append(Result(step, 0.0, Count(failed=1), "not run: there is no cluster"))
+        reason = "there is no cluster" if step.needs_cluster and cluster_failed else out_of_time(end)
+        if reason:
+            results.append(Result(step, 0.0, Count(failed=1), f"not run: {reason}"))
             continue
-        result = run(step, environment)
+        result = run(step, environment, end)
         results.append(result)
         if step.name == CLUSTER:
             cluster_failed = result.count.failed > 0
@@ -86,10 +89,14 @@ def run_all(steps: Sequence[Step]) -> list[Result]:
     return results
 
 
-def run(step: Step, environment: dict[str, str]) -> Result:
+def out_of_time(end: float) -> str:
+    return "" if time.monotonic() < end else "the time that CHE_TEST_MINUTES allows is over"
+
+
+def run(step: Step, environment: dict[str, str], end: float) -> Result:
     print(f"== {step.name}: {' '.join(step.command)}", flush=True)
     started = time.monotonic()
-    code = execute(step, environment)
+    code = execute(step, environment, end)
     seconds = time.monotonic() - started
     count = of_junit(step.junit_file, code) if step.junit else of_one(code)
     remark = "" if count.failed == 0 else f"see {step.log.relative_to(CHECKOUT)}"
@@ -99,7 +106,7 @@ def run(step: Step, environment: dict[str, str]) -> Result:
     return Result(step, seconds, count, remark)
 
 
-def execute(step: Step, environment: dict[str, str]) -> int:
+def execute(step: Step, environment: dict[str, str], end: float) -> int:
     """The exit code; a step that outlasts its limit, or is interrupted, is ended with all of its children."""
     command = [*step.command]
     if step.junit:
@@ -121,21 +128,22 @@ def execute(step: Step, environment: dict[str, str]) -> int:
             log.write(f"{error}\n".encode())
             return 127
         try:
-            return wait(process, step)
+            return wait(process, step, end)
         finally:
             end_group(process)
 
 
-def wait(process: subprocess.Popen[bytes], step: Step) -> int:
+def wait(process: subprocess.Popen[bytes], step: Step, end: float) -> int:
     """Wait for the step, showing its last line now and then, as a first cluster takes minutes to build."""
-    deadline = time.monotonic() + step.minutes * 60
+    deadline = min(end, time.monotonic() + step.minutes * 60)
     while time.monotonic() < deadline:
         try:
             return process.wait(timeout=min(HEARTBEAT_SECONDS, max(1.0, deadline - time.monotonic())))
         except subprocess.TimeoutExpired:
             print(f"   {step.name} is running: {last_line(step.log)}", flush=True)
     with step.log.open("ab") as log:
-        log.write(f"\nEnded: it took longer than {step.minutes} minutes\n".encode())
+        limit = out_of_time(end) or f"it took longer than {step.minutes} minutes"
+        log.write(f"\nEnded: {limit}\n".encode())
     return 124
 
 
