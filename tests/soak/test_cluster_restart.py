@@ -34,8 +34,12 @@ def started(cluster: OwnCluster) -> dict[str, int]:
     return cluster.processes(cluster.run("status").stdout)
 
 
-def exists(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
+def lives(process: int) -> bool:
+    """A zombie doesn't: it waits for the machine's first process to take note."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def mounts_under(folder: str) -> list[str]:
@@ -45,7 +49,7 @@ def mounts_under(folder: str) -> list[str]:
 def stop(cluster: OwnCluster) -> None:
     before = started(cluster)
     cluster.run("down")
-    assert not [name for name, process in before.items() if exists(process)]
+    assert not [name for name, process in before.items() if lives(process)]
     assert not mounts_under(cluster.state)
 
 

@@ -47,7 +47,13 @@ stop() {
   rm -f "$(record_of "$name")"
 }
 
-any_recorded() { compgen -G "$STATE/run/*.pid" >/dev/null; }
+# A start is to notice what dies from now on, not what an earlier one lost.
+forget_the_dead() {
+  local name
+  for name in "${PROCESSES[@]}"; do
+    is_running "$name" || rm -f "$(record_of "$name")"
+  done
+}
 
 all_running() {
   local name

@@ -49,6 +49,7 @@ start_own_cluster() {
   local began=$SECONDS
   make_own_folder "$STATE"
   mkdir -p "$CACHE/log" "$STATE"/{run,log,config}
+  forget_the_dead
   next_step "Debian packages"
   install_packages
   next_step "programs: Kubernetes, CoreDNS, restic"
