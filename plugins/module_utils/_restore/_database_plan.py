@@ -13,8 +13,9 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database, find_databases
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare, compare_properties
+from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
-from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures
+from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures, trusted
 from ansible_collections.community.che.plugins.module_utils._database._sql import connect
 from ansible_collections.community.che.plugins.module_utils._database._staging import leftovers
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
@@ -116,7 +117,9 @@ def _planned(
     psql = PodPsql(cluster, server)
     try:
         log = JobLog.read(psql(connect(database.name) + ALL_FIGURES_SQL))
-        return DatabasePlan(part, saved, read_figures(log, database.role, "", 0), tuple(leftovers(psql)))
+        with trusted(DatabaseError):
+            figures = read_figures(log, database.role, "", 0)
+        return DatabasePlan(part, saved, figures, tuple(leftovers(psql)))
     except Forbidden:
         raise
     except CheError:
