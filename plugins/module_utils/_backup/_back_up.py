@@ -58,7 +58,6 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
                 request.namespace,
                 request.server,
                 request.restic_path,
-                timeout=request.timeout,
                 read_only=request.check_mode,
             )
             refuse_legacy_neighbours(repository, request.beside_legacy)

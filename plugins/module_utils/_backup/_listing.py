@@ -60,9 +60,7 @@ def tell(cluster: Cluster, request: InfoRequest) -> dict[str, Any]:
     if request.run_id:
         record = _followed(cluster, request)
         return {"changed": False, "run": record.as_result() if record else {}, "backups": [], "running": []}
-    repository = open_repository(
-        cluster, request.namespace, request.server, request.restic_path, timeout=_LISTING_SECONDS, read_only=True
-    )
+    repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
     backups = repository.backups()
     if request.id:
         chosen = resolve(backups, request.id)
@@ -70,9 +68,6 @@ def tell(cluster: Cluster, request: InfoRequest) -> dict[str, Any]:
     else:
         found = [_shown(backup) for backup in backups]
     return {"changed": False, "run": {}, "backups": found, "running": _running(cluster, request.namespace)}
-
-
-_LISTING_SECONDS = 300
 
 
 def read_manifest(repository: Repository, backup: Backup) -> Manifest:

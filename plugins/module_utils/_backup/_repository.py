@@ -17,6 +17,9 @@ from ansible_collections.community.che.plugins.module_utils._server._configure i
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Backup, catalogue
 
+# What restic does from here is small: objects, manifests and lists. It would try a server that has died for 15 minutes.
+_CALL_SECONDS = 300
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -35,7 +38,7 @@ class Repository:
 
 
 def open_repository(
-    cluster: Cluster, namespace: str, options: ServerOptions, restic_path: str, *, timeout: int, read_only: bool
+    cluster: Cluster, namespace: str, options: ServerOptions, restic_path: str, *, read_only: bool
 ) -> Repository:
     """Reach the backup server that a task means, and open its repository.
 
@@ -44,7 +47,6 @@ def open_repository(
         namespace: The namespace of Che.
         options: What the task says about the server.
         restic_path: The restic program.
-        timeout: Limit for one call of restic, in seconds.
         read_only: Leave no lock and no cache behind.
 
     Raises:
@@ -52,7 +54,7 @@ def open_repository(
     """
     chosen = choose_server(cluster, namespace, options)
     connect(chosen.access, initialize=False, restic_path=restic_path, check_mode=True)
-    restic = Restic(chosen.access, binary=restic_path, timeout=timeout, read_only=read_only)
+    restic = Restic(chosen.access, binary=restic_path, timeout=_CALL_SECONDS, read_only=read_only)
     return Repository(
         access=chosen.access,
         restic=restic,

@@ -95,9 +95,7 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
 
 
 def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
-    return open_repository(
-        cluster, request.namespace, request.server, request.restic_path, timeout=request.timeout, read_only=True
-    )
+    return open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
 
 
 def _plan(cluster: Cluster, request: RestoreRequest, fetched: Fetched) -> Plan:
