@@ -1,0 +1,266 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in Che, a backup server of its own, and the collection's modules run against them as processes.
+
+A module is a process that reads its arguments from standard input, so that secrets are in no command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STANDIN = Path(__file__).resolve().parents[1] / "standin"
+sys.path.insert(0, str(STANDIN))
+
+from che_standin import database, expectations, installation, manifests, pods, proof, served, server  # noqa: E402
+from che_standin.cluster import ApiError, Cluster, wait_until  # noqa: E402
+from che_standin.compare import BAD, compare  # noqa: E402
+
+__all__ = [
+    "ApiError",
+    "BackupServer",
+    "Cluster",
+    "Home",
+    "Outcome",
+    "Running",
+    "database",
+    "expectations",
+    "installation",
+    "manifests",
+    "new_home",
+    "pods",
+    "served",
+    "server",
+    "serving",
+    "wait_until",
+]
+
+Object = dict[str, Any]
+
+MODULE_SECONDS = 420
+OURS = "app.kubernetes.io/managed-by=community.che"
+
+
+@contextmanager
+def serving(cluster: Cluster, *versions: str) -> Iterator[None]:
+    """Serve just these versions of CheCluster for a while; they belong to the cluster as a whole."""
+    before = served.now(cluster)
+    served.serve(cluster, versions)
+    yield
+    if before and before != versions:
+        served.serve(cluster, before)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a module ended."""
+
+    result: Object
+    seconds: float
+    stderr: str
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+    @property
+    def message(self) -> str:
+        return str(self.result.get("msg", ""))
+
+
+@dataclass
+class Running:
+    """A module at work."""
+
+    process: subprocess.Popen[str]
+    began: float
+
+    def outcome(self, timeout: float = MODULE_SECONDS) -> Outcome:
+        """Wait for its end and read its result."""
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise AssertionError(f"the module did not end within {timeout} s") from None
+        assert out.strip().startswith("{"), f"not a module's answer: {out[-2000:]}{err[-2000:]}"
+        assert "Traceback" not in out and "Traceback" not in err, out[-3000:] + err[-3000:]
+        return Outcome(json.loads(out), time.monotonic() - self.began, err)
+
+
+@dataclass(frozen=True)
+class BackupServer:
+    """restic's REST server in a namespace of its own.
+
+    Args:
+        namespace: Where it runs.
+        url: Its address, ending in a slash.
+        username: Its user.
+        password: That user's password.
+        ca_path: The file of its CA.
+    """
+
+    namespace: str
+    url: str
+    username: str
+    password: str = field(repr=False)
+    ca_path: str
+
+    @classmethod
+    def up(cls, cluster: Cluster, namespace: str, **options: Any) -> BackupServer:
+        found = server.up(cluster, server.Options(namespace, **options))
+        password = Path(found["password_file"]).read_text(encoding="utf-8")
+        return cls(namespace, found["url"], found["username"], password, found["ca_file"])
+
+    def repository(self, name: str, password: str | None = None) -> Object:
+        """The options that name a repository on it; a password is made up unless one is given."""
+        return {
+            "repository_url": f"rest:{self.url}{name}",
+            "repository_password": password or f"s3cr3t-standin-{secrets.token_urlsafe(12)}",
+            "server_username": self.username,
+            "server_password": self.password,
+            "server_ca_path": self.ca_path,
+        }
+
+
+@dataclass(frozen=True)
+class Home:
+    """One stand-in installation and where its backups go.
+
+    Args:
+        cluster: The cluster, with all rights.
+        namespace: The namespace of Che.
+        variant: The stand-in's variant.
+        repository: The options that say all of its repository.
+        auth: Authentication options for the modules; the kubeconfig's own when empty.
+    """
+
+    cluster: Cluster
+    namespace: str
+    variant: str
+    repository: Mapping[str, Any] = field(repr=False)
+    auth: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def start(self, module: str, check: bool = False, diff: bool = False, **options: Any) -> Running:
+        """Start a module."""
+        given = {
+            "namespace": self.namespace,
+            "_ansible_check_mode": check,
+            "_ansible_diff": diff,
+            **self.auth,
+            **options,
+        }
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"ansible_collections.community.che.plugins.modules.{module}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
+        process.stdin.close()
+        process.stdin = None
+        return Running(process, began)
+
+    def run(self, module: str, **options: Any) -> Object:
+        """Run a module that must succeed; what it returns."""
+        outcome = self.start(module, **options).outcome()
+        assert not outcome.failed, f"{module}: {outcome.message}"
+        return outcome.result
+
+    def fail(self, module: str, **options: Any) -> Outcome:
+        """Run a module that must fail."""
+        outcome = self.start(module, **options).outcome()
+        assert outcome.failed, f"{module} should have failed: {outcome.result}"
+        return outcome
+
+    def configure(self, **options: Any) -> Object:
+        return self.run("backup_server", **{"initialize": True, **self.repository, **options})
+
+    def backups(self, **options: Any) -> list[Object]:
+        found: list[Object] = self.run("cluster_backup_info", **options)["backups"]
+        return found
+
+    def proof(self) -> Object:
+        return proof.take(self.cluster, self.namespace)
+
+    def differences(self, before: Object) -> list[str]:
+        """What is different now from an earlier proof, by the judge that shares no code with the collection."""
+        rows = compare(before, self.proof())
+        return [f"{row.what} {row.name}: {row.before} -> {row.after}" for row in rows if row.verdict in BAD]
+
+    def sql(self, statements: str) -> str:
+        """Run statements in the installation's database as its server's superuser."""
+        (holder,) = database.find(self.cluster, self.namespace)
+        return database.psql(self.cluster, holder, statements)
+
+    def versions(self) -> dict[str, str]:
+        """The resourceVersion of everything that a task might touch, and of what it might leave behind."""
+        kinds = [
+            ("v1", "Namespace"),
+            ("v1", "Secret"),
+            ("v1", "ConfigMap"),
+            ("v1", "PersistentVolumeClaim"),
+            ("batch/v1", "Job"),
+            (f"org.eclipse.che/{served.now(self.cluster)[-1]}", "CheCluster"),
+            ("org.eclipse.che/v1", "CheBackupServerConfiguration"),
+        ]
+        found = {}
+        for api_version, kind in kinds:
+            place = "" if kind == "Namespace" else self.namespace
+            for obj in self.cluster.list_all(api_version, kind, place):
+                if kind != "Namespace" or obj["metadata"]["name"] == self.namespace:
+                    found[f"{kind}/{obj['metadata']['name']}"] = obj["metadata"]["resourceVersion"]
+        return found
+
+    def ours(self, kind: str, api_version: str = "v1") -> list[Object]:
+        """The objects of a kind that the collection has made."""
+        return self.cluster.list_all(api_version, kind, self.namespace, OURS)
+
+    def jobs(self) -> list[Object]:
+        return self.ours("Job", "batch/v1")
+
+    def left_behind(self) -> list[str]:
+        """Jobs, their pods and temporary Secrets of any run; none of them may outlive its run."""
+        found = [*self.jobs(), *self.ours("Pod"), *self.ours("Secret")]
+        found = [obj for obj in found if "community.che/run" in obj["metadata"]["labels"]]
+        return [
+            f"{obj['kind']}/{obj['metadata']['name']}" for obj in found if "deletionTimestamp" not in obj["metadata"]
+        ]
+
+    def await_pod(self, run_id: str, seconds: float = 120) -> Object:
+        """The pod of a run's Job, as soon as its main container runs."""
+        found: list[Object] = []
+
+        def running() -> bool:
+            selector = f"community.che/run={run_id}"
+            for pod in self.cluster.list_all("v1", "Pod", self.namespace, selector):
+                states = [status["state"] for status in pod["status"].get("containerStatuses", [])]
+                if states and all("running" in state for state in states):
+                    found.append(pod)
+            return bool(found)
+
+        wait_until(running, seconds, lambda: f"run {run_id} has no running pod")
+        return found[-1]
+
+
+def new_home(cluster: Cluster, namespace: str, variant: str, repository: Mapping[str, Any], size_mb: int = 0) -> Home:
+    """Bring an installation up from nothing."""
+    installation.destroy_namespace(cluster, namespace)
+    installation.up(cluster, installation.Wanted(variant=variant, namespace=namespace, database_size_mb=size_mb))
+    return Home(cluster, namespace, variant, repository)
