@@ -48,7 +48,7 @@ class Cluster:
     def __init__(self, context: str = "") -> None:
         try:
             self.client: Any = kubernetes.config.new_client_from_config(context=context or None)
-        except kubernetes.config.ConfigException as error:
+        except (kubernetes.config.ConfigException, OSError) as error:
             raise StandinError(
                 f"no usable cluster configuration: {error}. Set KUBECONFIG to a kubeconfig file."
             ) from error
