@@ -23,7 +23,7 @@ test: ## Run everything; the last line is 'N passed, N failed'
 soak: ## Run the long tests and write docs/soak.md
 	@$(RUN) --soak
 
-lint: ## Run the static checks: ruff, mypy, import-linter, reuse, ansible-lint, docs, changelog, galaxy, sanity
+lint: ## Run the static checks: ruff, mypy, import-linter, ansible-lint, docs, changelog, galaxy, sanity
 	@$(RUN) lint
 
 unit: ## Run the tests that need no cluster

@@ -50,7 +50,6 @@ STATIC = (
     check("style"),
     check("types"),
     check("imports"),
-    check("licenses"),
     check("changelog"),
     check("docs"),
     check("galaxy"),
