@@ -153,6 +153,12 @@ def test_a_password_in_a_url_is_not_echoed(task: Task, url: str, fails: bool) ->
     assert "hunter2" not in text
 
 
+def test_a_password_in_a_url_is_not_echoed_in_its_plain_form_either(task: Task) -> None:
+    error = failing(CheError("The server refused hunter2@secret"))
+
+    assert "hunter2" not in task(error, repository_url="rest:https://che:hunter2%40secret@h/p")["msg"]
+
+
 def test_a_url_without_a_password_is_shown(task: Task) -> None:
     result = task(lambda cluster: {}, repository_url="rest:https://che@backup.example.org/p")
 
