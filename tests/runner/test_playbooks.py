@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks as AWX runs them: they do their work, tell how far they are, and show no secret, at the highest verbosity too."""
+"""The playbooks as AWX runs them: they do their work, tell how far they are, and show no secret however verbose they are."""
 
 from __future__ import annotations
 
