@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks as AWX runs them: they do their work, tell how far they are, and show no secret however verbose they are."""
+"""The playbooks as AWX runs them: they do their work, tell how far they are, and show no secret, however verbose."""
 
 from __future__ import annotations
 
