@@ -28,8 +28,9 @@ check_go() {
   have=${have#go}
   if [ "$(printf '%s\n' "$needed" "$have" | sort -V | head -n 1)" = "$needed" ]; then return; fi
   case "$(go env GOTOOLCHAIN)" in
-    local | path) fail "Go $needed or later is needed to build the cluster; this is Go $have, and GOTOOLCHAIN keeps it" \
-      "from fetching a newer one. Install a newer Go, or run: GOTOOLCHAIN=auto $HERE/cluster up" ;;
+    local | path)
+      fail "Go $needed or later is needed to build the cluster; this is Go $have, and GOTOOLCHAIN keeps it" \
+        "from fetching a newer one. Install a newer Go, or run: GOTOOLCHAIN=auto $HERE/cluster up" ;;
     *) say "      Go $have is older than $needed: it will fetch that version of itself" ;;
   esac
 }
@@ -46,10 +47,13 @@ package_of() {
 }
 
 linker_flags() {
-  local version=$2
+  local version=$2 minor setting
   printf -- '-s -w'
   [ "$1" = kubernetes ] || return 0
-  printf -- ' -X %s' k8s.io/component-base/version.{gitVersion="$version",gitMajor=1,gitMinor="$(cut -d. -f2 <<<"$version")"}
+  minor=$(cut -d. -f2 <<<"$version")
+  for setting in gitVersion="$version" gitMajor=1 gitMinor="$minor"; do
+    printf -- ' -X k8s.io/component-base/version.%s' "$setting"
+  done
 }
 
 go_build() {

@@ -14,11 +14,15 @@ DEBIAN_OPTIONS=(--variant=essential --format=tar --skip=cleanup/run --dpkgopt=fo
 apt_archive() {
   # shellcheck disable=SC2016 # apt fills these in
   apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' |
-    awk -F'|' -v label="$1" '$1 == "Packages" && $2 == "Debian" && $3 == label && $4 == "main" && $5 ~ /^http/ {print $5; exit}'
+    awk -F'|' -v wanted="Packages|Debian|$1|main" \
+      '$1 "|" $2 "|" $3 "|" $4 == wanted && $5 ~ /^http/ {print $5; exit}'
 }
 
+# apt knows who is behind an address only once it has been there.
 debian_sources() {
   local main security
+  main=$(apt_archive Debian)
+  [ -n "$main" ] || update_package_lists
   main=$(apt_archive Debian)
   security=$(apt_archive Debian-Security)
   echo "deb [signed-by=$DEBIAN_KEYRING] ${main:-http://deb.debian.org/debian} $DEBIAN_SUITE main"

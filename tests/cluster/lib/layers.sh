@@ -11,7 +11,7 @@ layer_key() {
     busybox) digest_of /bin/busybox ;;
     binary:*) rest=${2#binary:}; digest_of <(tool_key "${rest%%:*}") <(echo "$2") ;;
     debian) digest_of "$folder/debian.txt" "$folder/customize" <(echo "$DEBIAN_SUITE" "${DEBIAN_OPTIONS[@]}") ;;
-    files) (cd "$folder/files" && digest_of <(find . -type f -printf '%P %m\n' | sort) <(find . -type f -print0 | sort -z | xargs -0 cat)) ;;
+    files) (cd "$folder/files" && find . -type f -print0 | sort -z | xargs -0 sha256sum | digest_of -) ;;
     *) fail "images/list.txt: there is no kind of layer named $2" ;;
   esac
 }
@@ -24,7 +24,8 @@ layer_path() {
   echo "$CACHE/layers/$name-$(layer_key "$1" "$2").tar"
 }
 
-pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf "$2" .; }
+# pack FOLDER TAR [OPTION...]
+pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner "${@:3}" -C "$1" -cf "$2" .; }
 
 make_busybox_root() {
   local root=$1 applet
@@ -57,7 +58,8 @@ make_layer() {
       tool=${layer#binary:}
       install -D -m 755 "$(tool_path "${tool%%:*}")" "$work/${tool#*:}" && pack "$work" "$path.new" ;;
     debian) make_debian_layer "$image" "$path.new" ;;
-    files) pack "$HERE/images/$image/files" "$path.new" ;;
+    # Whatever the umask of the checkout was.
+    files) pack "$HERE/images/$image/files" "$path.new" --mode=a+rX,go-w ;;
   esac || fail "making the layer $layer of the image $image failed"
   rm -rf "$work"
   mv "$path.new" "$path"

@@ -16,7 +16,9 @@ take_lock() {
 # Everybody may write in /var/tmp: a folder or link that somebody else put there is not to be followed.
 make_own_folder() {
   mkdir -p "$1"
-  if [ -L "$1" ] || [ ! -O "$1" ]; then fail "$1 belongs to somebody else; set CHE_TEST_CLUSTER_DIR to another folder"; fi
+  if [ -L "$1" ] || [ ! -O "$1" ]; then
+    fail "$1 belongs to somebody else; set CHE_TEST_CLUSTER_DIR to another folder"
+  fi
 }
 
 require_root() {

@@ -8,25 +8,30 @@
 
 in_network() { nsenter --net="/run/netns/$ID" "$@"; }
 
-network_exists() { [ -e "/run/netns/$ID" ] && in_network true 2>/dev/null; }
+# The route into it is made last, so it stands for all the rest.
+network_exists() { in_network true 2>/dev/null && [ -n "$(ip -4 route show "$CLUSTER_RANGE" dev "$ID" 2>/dev/null)" ]; }
 
 make_network() {
-  if network_exists && ip link show "$ID" >/dev/null 2>&1; then return; fi
+  if network_exists; then return; fi
   refuse_a_taken_range
   remove_network
+  # While there is no link, traffic for the cluster ends here instead of leaving by the default route.
+  ip route replace unreachable "$CLUSTER_RANGE" metric 65535
   ip netns add "$ID"
   ip link add "$ID" type veth peer name eth0 netns "$ID"
+  make_node_side
   ip addr add "$HOST_ADDRESS/30" dev "$ID"
   ip link set "$ID" up
   ip route replace "$CLUSTER_RANGE" via "$NODE_ADDRESS"
-  # While the link is down, traffic for the cluster ends here instead of leaving by the default route.
-  ip route replace unreachable "$CLUSTER_RANGE" metric 65535
+}
+
+make_node_side() {
   in_network ip link set lo up
   in_network ip addr add "$NODE_ADDRESS/30" dev eth0
   in_network ip link set eth0 up
   # Programs on the node reach Services too (webhooks): the packet filter rewrites what has a route.
   in_network ip route add "$SERVICE_RANGE" dev eth0 src "$NODE_ADDRESS"
-  in_network sysctl -qw net.ipv4.ip_forward=1
+  in_network sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward"
 }
 
 refuse_a_taken_range() {

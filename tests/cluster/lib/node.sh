@@ -4,13 +4,8 @@
 
 # The node: container runtime, kubelet, service proxy, volumes.
 
-cgroup_folders() {
-  if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
-    echo "/sys/fs/cgroup/$ID"
-  else
-    awk -v id="$ID" '$3 == "cgroup" {print $2 "/" id}' /proc/mounts
-  fi
-}
+# One in each hierarchy: there are many with cgroup v1, one with v2, and both kinds on a machine that mixes them.
+cgroup_folders() { awk -v id="$ID" '$3 ~ /^cgroup2?$/ {print $2 "/" id}' /proc/mounts; }
 
 # A cgroup of our own: a kubelet removes pods that it doesn't know from the one that it is given,
 # and another kubelet of this machine uses the root.
@@ -47,8 +42,10 @@ start_containerd() {
 
 # Asked of the kubelet itself too, as the API server still tells what it knew before the last stop.
 kubelet_is_healthy() {
-  # shellcheck disable=SC2016 # for the inner shell
-  in_network timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/10248 && printf "GET /healthz HTTP/1.0\r\n\r\n" >&3 && grep -q "200 OK" <&3'
+  in_network timeout 2 bash -c '
+    exec 3<>/dev/tcp/127.0.0.1/10248
+    printf "GET /healthz HTTP/1.0\r\n\r\n" >&3
+    grep -q "200 OK" <&3'
 }
 
 node_is_ready() {
@@ -68,7 +65,8 @@ start_proxy() {
   start kube-proxy "$BIN/kube-proxy" --kubeconfig="$STATE/pki/proxy.conf" --proxy-mode=nftables \
     --hostname-override="$NODE_NAME" --cluster-cidr="$POD_RANGE" \
     --healthz-bind-address=127.0.0.1:10256 --metrics-bind-address=127.0.0.1:10249 \
-    --conntrack-max-per-core=0 --conntrack-min=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0
+    --conntrack-max-per-core=0 --conntrack-min=0 \
+    --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0
 }
 
 start_volume_provisioner() {

@@ -23,6 +23,10 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+update_package_lists() {
+  as_root apt-get update -q >"$CACHE/log/apt.log" 2>&1 || fail "apt-get update failed; see $CACHE/log/apt.log"
+}
+
 install_packages() {
   local missing
   mapfile -t missing < <(missing_packages)
@@ -32,7 +36,7 @@ install_packages() {
     fail "packages are missing, and installing them needs root or sudo: apt-get install ${missing[*]}"
   fi
   say "      installing ${missing[*]}"
-  as_root apt-get update -q >"$CACHE/log/apt.log" 2>&1 || fail "apt-get update failed; see $CACHE/log/apt.log"
+  update_package_lists
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
     >>"$CACHE/log/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/log/apt.log"
 }
