@@ -161,9 +161,11 @@ def test_pod_security_is_enforced(cluster: OwnCluster, namespace: str) -> None:
     assert "violates PodSecurity" in refused.stderr
 
 
-def test_a_deleted_claim_takes_its_volume_along(cluster: OwnCluster, namespace: str) -> None:
+def test_a_claim_is_writable_without_a_group_and_takes_its_volume_along(cluster: OwnCluster, namespace: str) -> None:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "brief"}}]
-    cluster.apply(claim(namespace, "brief"), pod(namespace, "brief", "echo kept >/data/file", volumes=volumes))
+    writer = pod(namespace, "brief", "echo kept >/data/file", volumes=volumes)
+    del writer["spec"]["securityContext"]["fsGroup"]  # with it the kubelet itself would open the folder
+    cluster.apply(claim(namespace, "brief"), writer)
     finished = "jsonpath={.status.phase}=Succeeded"
     cluster.kubectl("wait", f"--for={finished}", "pod/brief", "-n", namespace, "--timeout=60s")
     volume = cluster.kubectl("get", "pvc", "brief", "-n", namespace, "-o", "jsonpath={.spec.volumeName}")
