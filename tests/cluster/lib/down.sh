@@ -30,6 +30,7 @@ stop_own_cluster() {
   remove_network
   remove_cgroup
   remove_log_links
+  release_network
   say "the test cluster is stopped"
 }
 

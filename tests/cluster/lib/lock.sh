@@ -11,7 +11,21 @@ take_lock() {
     say "waiting: another run starts or stops this cluster"
     flock -w 3600 9 || fail "another run has held $STATE.lock for an hour"
   fi
+  claim_network
 }
+
+# Folders' names are hashed to few networks: two clusters must never take each other's pods for their own.
+claim_network() {
+  local claim=/run/community.che/$ID owner
+  mkdir -p /run/community.che
+  owner=$(cat "$claim" 2>/dev/null || true)
+  if [ -n "$owner" ] && [ "$owner" != "$STATE" ]; then
+    fail "the cluster in $owner has the network that $STATE would get; set CHE_TEST_CLUSTER_DIR to yet another folder"
+  fi
+  echo "$STATE" >"$claim"
+}
+
+release_network() { rm -f "/run/community.che/$ID"; }
 
 # Everybody may write in /var/tmp: a folder or link that somebody else put there is not to be followed.
 make_own_folder() {

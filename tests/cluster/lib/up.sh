@@ -46,7 +46,7 @@ hint_at_changes() {
 }
 
 start_own_cluster() {
-  local began=$SECONDS
+  local began=$SECONDS import
   make_own_folder "$STATE"
   mkdir -p "$CACHE/log" "$STATE"/{run,log,config}
   forget_the_dead
@@ -61,10 +61,12 @@ start_own_cluster() {
   make_pki
   make_network
   start_containerd
+  import_images &
+  import=$!
   start_control_plane
   next_step "node"
-  import_images
   start_node
+  wait "$import" || exit 1 # it has said why
   next_step "DNS and storage"
   start_addons
   prune_cache

@@ -92,6 +92,21 @@ def test_a_user_other_than_root_is_told_so(environment: dict[str, str]) -> None:
     assert "root is needed" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="writes under /run, which only root can")
+def test_a_network_belongs_to_one_cluster() -> None:
+    parts = (FOLDER / "lib" / "say.sh").read_text() + (FOLDER / "lib" / "lock.sh").read_text()
+    script = f"""{parts}
+        ID=che-test-unit
+        STATE=/one claim_network && STATE=/one claim_network && echo claimed
+        (STATE=/two claim_network) || echo refused
+        release_network
+        STATE=/two claim_network && echo free
+        release_network"""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["claimed", "refused", "free"]
+    assert "the cluster in /one has the network" in done.stderr
+
+
 def test_status_of_a_cluster_that_was_never_started(environment: dict[str, str]) -> None:
     done = run(environment, "status")
     assert done.returncode == 3
