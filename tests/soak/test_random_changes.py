@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.integration]
 CASES = 40
 NAMESPACE = "soak-random-changes"
 SERVER_NAMESPACE = "soak-random-changes-server"
+# An empty JSON object in base64: what every type of Secret takes for each of its keys.
+CHANGED = "e30="
 # The operator makes another password when it finds none, and nobody's job is to guess which one counts.
 NEVER_DELETED = ("Secret/postgres-credentials",)
 
@@ -95,7 +97,9 @@ def _change_object(home: Home, name: str, chance: random.Random) -> str:
         home.cluster.delete(target)
         return f"deleted {name}"
     keys = sorted(found.get("data") or {})
-    values = {"added": "eA=="} if not keys or chance.random() < 1 / 2 else {chance.choice(keys): None}
+    add = not keys or chance.random() < 1 / 2
+    # A Secret's type may ask for the key, so that it can't be removed.
+    values = {"added": CHANGED} if add else {chance.choice(keys): CHANGED if kind == "Secret" else None}
     metadata = {"annotations": {"soak.example.org/changed": "yes"}}
     home.cluster.merge(target, {"data": values, "metadata": metadata})
     return f"changed {name}: {sorted(values)}"
