@@ -32,8 +32,8 @@ pytestmark = pytest.mark.integration
 def test_target(name: str, tmp_path: Path) -> None:
     password = f"s3cr3t-{secrets.token_hex(8)}"
     variables = {
-        "target_namespace": f"target-{name.replace('_', '-')}",
-        "target_run": secrets.token_hex(4),
+        # One that no other run uses, so that a run which was killed does not get in the way of the next.
+        "target_namespace": f"target-{name.replace('_', '-')}-{secrets.token_hex(3)}",
         "target_repository_password": password,
     }
     (tmp_path / "variables.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
