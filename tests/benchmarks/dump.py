@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,45 +37,17 @@ printf '{"che_backup":"by hand","centiseconds":%s}\n' $(($(now) - began))
 """
 
 
-@dataclass
-class Memory:
-    """The largest working set that the kubelet has seen of any pod of ours, in MiB; it looks every ten seconds."""
-
-    peak: float = 0.0
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def watched(self, cluster: Cluster, namespace: str) -> Iterator[Memory]:
-        thread = threading.Thread(target=self._watch, args=(cluster, namespace), daemon=True)
-        thread.start()
-        yield self
-        self._ended.set()
-        thread.join()
-
-    def _watch(self, cluster: Cluster, namespace: str) -> None:
-        node = cluster.request("get", "/api/v1/nodes")["items"][0]["metadata"]["name"]
-        while not self._ended.wait(2):
-            for pod in cluster.request("get", f"/api/v1/nodes/{node}/proxy/stats/summary")["pods"]:
-                reference = pod["podRef"]
-                if reference["namespace"] == namespace and reference["name"].startswith("che-dump-"):
-                    used = pod.get("memory", {}).get("workingSetBytes", 0) / 2**20
-                    self.peak = max(self.peak, used)
-
-
 def measure(cluster: Cluster, namespace: str, repository: dict[str, Any], megabytes: int) -> list[Row]:
     """Dump the installation's database by turns in both ways, each time into a repository of its own."""
     installation = collect(cluster, namespace, None)
     ours, by_hand = [], []
-    memory = Memory()
-    with memory.watched(cluster, namespace):
-        for number in range(ROUNDS):
-            by_hand.append(_by_hand(cluster, installation, _access(repository, f"hand{number}"), number))
-            ours.append(_ours(cluster, installation, _access(repository, f"ours{number}"), number))
+    for number in range(ROUNDS):
+        by_hand.append(_by_hand(cluster, installation, _access(repository, f"hand{number}"), number))
+        ours.append(_ours(cluster, installation, _access(repository, f"ours{number}"), number))
     best = min(ours, key=lambda seconds: seconds["dump"])
-    peak = f"{memory.peak:.0f} (pod)" if memory.peak else ""
     what = f"database of {megabytes} MB: dump and send"
     return [
-        Row(what, best["dump"], min(by_hand), most=1.1, memory=peak),
+        Row(what, best["dump"], min(by_hand), most=1.1),
         Row(f"database of {megabytes} MB: counts and checksums", best["figures"]),
         Row(f"database of {megabytes} MB: read back from the server", best["read_back"]),
     ]
