@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -78,6 +79,11 @@ class Outcome:
     def message(self) -> str:
         return str(self.result.get("msg", ""))
 
+    @property
+    def run_seconds(self) -> float:
+        """How long the run itself took, whenever somebody came to read its result."""
+        return sum(stage["seconds"] for stage in self.result["stages"])
+
 
 @dataclass
 class Running:
@@ -91,9 +97,10 @@ class Running:
         try:
             out, err = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
-            raise AssertionError(f"the module did not end within {timeout} s") from None
+            # Python's fault handler says on this signal where it hangs.
+            self.process.send_signal(signal.SIGABRT)
+            out, err = self.process.communicate()
+            raise AssertionError(f"the module did not end within {timeout} s: {out[-1000:]}{err[-6000:]}") from None
         assert out.strip().startswith("{"), f"not a module's answer: {out[-2000:]}{err[-2000:]}"
         assert "Traceback" not in out and "Traceback" not in err, out[-3000:] + err[-3000:]
         return Outcome(json.loads(out), time.monotonic() - self.began, err)
@@ -161,7 +168,7 @@ class Home:
             **self.auth,
             **options,
         }
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONFAULTHANDLER": "1"}
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", f"ansible_collections.community.che.plugins.modules.{module}"],

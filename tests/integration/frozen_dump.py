@@ -31,16 +31,16 @@ exit 1
 
 
 @contextmanager
-def frozen(home: Home, what: str = DUMP) -> Iterator[None]:
+def frozen(home: Home, what: str = DUMP) -> Iterator[str]:
     """Wait until a dump or load that begins from now on has moved some of its data, and hold it there.
 
-    The server's process for it is stopped, so that pg_dump and restic wait with half of the data sent.
+    The server's process for it, whose number is given, is stopped, so that pg_dump and restic wait half-way.
     """
     (holder,) = database.find(home.cluster, home.namespace)
     pod = pods.ready_pod(home.cluster, home.namespace, f"app.kubernetes.io/component={holder.deployment}")
     query = _PROGRESS.format(what=what)
     backend = pods.run(home.cluster, pod, _FREEZE.replace("{query}", query), timeout=180).strip()
     try:
-        yield
+        yield backend
     finally:
         pods.run(home.cluster, pod, f"kill -CONT {backend} 2>/dev/null || true")
