@@ -93,7 +93,7 @@ def _await_end(cluster: Cluster, name: str, namespace: str, deadline: Deadline, 
     start = Deadline(START_SECONDS)
     while True:
         on_look()
-        conditions = {c["type"]: c for c in cluster.get(JOB, name, namespace).get("status", {}).get("conditions", [])}
+        conditions = {c["type"]: c for c in cluster.get(JOB, name, namespace).get("status", {}).get("conditions") or []}
         if _is_true(conditions.get("Complete")):
             return
         if _is_true(conditions.get("Failed")):

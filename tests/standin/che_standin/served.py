@@ -81,5 +81,6 @@ def _answers(cluster: Cluster, version: str) -> bool:
 
 def _established(cluster: Cluster, crd: Object) -> bool:
     found = cluster.find(CRD_API, "CustomResourceDefinition", crd["metadata"]["name"])
-    conditions = (found or {}).get("status", {}).get("conditions", [])
+    # The API server sends null until the first of them is there.
+    conditions = (found or {}).get("status", {}).get("conditions") or []
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
