@@ -40,7 +40,7 @@ FIGURES = DatabaseFigures(
     collate="C",
     ctype="C",
     tables=(TableFigures("public", "extension", 3, "c1"),),
-    sequences=(SequenceFigures("public", "extension_seq", 4, True),),
+    sequences=(SequenceFigures("public", "extension_seq", 4, True, 1),),
     large_objects=LargeObjectFigures(1, "c2"),
     properties=DatabaseProperties(-1, "", (), ()),
 )
@@ -87,7 +87,7 @@ def figure_lines() -> list[tuple[str, dict[str, Any]]]:
     settings = {"serverVersion": "15.14", "encoding": "UTF8", "collate": "C", "ctype": "C"}
     properties = {"connectionLimit": -1, "comment": None, "grants": None, "settings": None}
     database = {**settings, **properties, "tables": 1, "sequences": 1}
-    sequence = {"schema": "public", "name": "extension_seq", "lastValue": 4, "isCalled": True}
+    sequence = {"schema": "public", "name": "extension_seq", "lastValue": 4, "isCalled": True, "increment": 1}
     return [
         ("database", database),
         ("table", {"schema": "public", "name": "extension", "rows": 3, "checksum": "c1"}),

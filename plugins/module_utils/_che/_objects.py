@@ -45,24 +45,27 @@ def flag_at(tree: object, path: str) -> bool:
 
 def kind_of(obj: RawObject) -> str:
     """Return the object's kind."""
-    return text_at(obj, "kind")
+    return _text(obj.get("kind"))
 
 
 def name_of(obj: RawObject) -> str:
     """Return the object's name."""
-    return text_at(obj, "metadata.name")
+    return _text(_map(obj.get("metadata")).get("name"))
 
 
 def labels_of(obj: RawObject) -> Mapping[str, str]:
     """Return the object's labels, an empty map when it has none."""
-    return _metadata_map(obj, "labels")
+    return _map(_map(obj.get("metadata")).get("labels"))
 
 
 def annotations_of(obj: RawObject) -> Mapping[str, str]:
     """Return the object's annotations, an empty map when it has none."""
-    return _metadata_map(obj, "annotations")
+    return _map(_map(obj.get("metadata")).get("annotations"))
 
 
-def _metadata_map(obj: RawObject, name: str) -> Mapping[str, str]:
-    found = next(values_at(obj, f"metadata.{name}"), None)
-    return found if isinstance(found, Mapping) else {}
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

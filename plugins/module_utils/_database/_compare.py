@@ -93,7 +93,9 @@ def _sequences(
     yield from _names("sequence", expected, actual)
     for name, then in expected.items():
         now = actual.get(name, then)
-        if (now.last_value, now.is_called) < (then.last_value, then.is_called):
+        if now.increment != then.increment:
+            yield f"sequence {_shown(name)} went by {then.increment} and goes by {now.increment}"
+        elif now.is_behind(then):
             yield f"sequence {_shown(name)} was at {then.last_value} and is behind, at {now.last_value}"
 
 

@@ -49,8 +49,8 @@ SEQUENCES_SQL = (
     r"""
 SELECT format(
     'SELECT json_build_object(''che_backup'', ''sequence'', ''schema'', %L, ''name'', %L,'
-    ' ''lastValue'', last_value, ''isCalled'', is_called) FROM %I.%I',
-    n.nspname, c.relname, n.nspname, c.relname)
+    ' ''lastValue'', last_value, ''isCalled'', is_called, ''increment'', %s) FROM %I.%I',
+    n.nspname, c.relname, (pg_sequence_parameters(c.oid)).increment, n.nspname, c.relname)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'S' AND """
     + _OF_USERS

@@ -113,7 +113,7 @@ def read_figures(log: JobLog, role: str, dump_sha256: str, dump_bytes: int) -> D
         TableFigures(str(t["schema"]), str(t["name"]), int(t["rows"]), str(t["checksum"])) for t in log.of("table")
     )
     sequences = tuple(
-        SequenceFigures(str(s["schema"]), str(s["name"]), int(s["lastValue"]), bool(s["isCalled"]))
+        SequenceFigures(str(s["schema"]), str(s["name"]), int(s["lastValue"]), bool(s["isCalled"]), int(s["increment"]))
         for s in log.of("sequence")
     )
     expected = (int(database["tables"]), int(database["sequences"]))

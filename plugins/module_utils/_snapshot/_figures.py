@@ -35,17 +35,29 @@ class TableFigures:
 
 @dataclass(frozen=True)
 class SequenceFigures:
-    """One sequence, as ``SELECT last_value, is_called FROM <sequence>`` shows it."""
+    """One sequence, as ``SELECT last_value, is_called FROM <sequence>`` shows it, and the step that it takes."""
 
     schema: str
     name: str
     last_value: int
     is_called: bool
+    increment: int
 
     @classmethod
     def read(cls, fields: Fields) -> SequenceFigures:
         """Read it from JSON; raises ``ManifestError``."""
-        return cls(fields.text("schema"), fields.text("name"), fields.integer("lastValue"), fields.flag("isCalled"))
+        return cls(
+            schema=fields.text("schema"),
+            name=fields.text("name"),
+            last_value=fields.integer("lastValue"),
+            is_called=fields.flag("isCalled"),
+            increment=fields.integer("increment"),
+        )
+
+    def is_behind(self, other: SequenceFigures) -> bool:
+        """Tell whether it would give numbers again that the other one has given, in the other one's direction."""
+        ahead = (other.last_value - self.last_value) * (1 if other.increment > 0 else -1)
+        return ahead > 0 or (ahead == 0 and other.is_called and not self.is_called)
 
 
 @dataclass(frozen=True)

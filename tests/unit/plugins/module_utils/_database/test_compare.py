@@ -18,7 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._figures i
 from unit.che_objects import FIGURES
 
 TABLES = (TableFigures("public", "a", 3, "md5:1"), TableFigures("other", "a", 0, "md5:0"))
-SEQUENCES = (SequenceFigures("public", "s", 10, False),)
+SEQUENCES = (SequenceFigures("public", "s", 10, False, 1),)
 SAVED = replace(FIGURES, tables=TABLES, sequences=SEQUENCES)
 
 
@@ -33,8 +33,8 @@ def test_equal() -> None:
         {"tables": TABLES[::-1]},
         {"server_version": "16.1"},
         {"dump_sha256": "", "dump_bytes": 1},
-        {"sequences": (SequenceFigures("public", "s", 10, True),)},
-        {"sequences": (SequenceFigures("public", "s", 11, False),)},
+        {"sequences": (SequenceFigures("public", "s", 10, True, 1),)},
+        {"sequences": (SequenceFigures("public", "s", 11, False, 1),)},
     ],
 )
 def test_no_difference(change: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ def test_no_difference(change: dict[str, Any]) -> None:
         ({"tables": (replace(TABLES[0], checksum="x"), TABLES[1])}, "table public.a has other contents in its 3 rows"),
         ({"sequences": ()}, "sequence public.s is missing"),
         (
-            {"sequences": (SequenceFigures("public", "s", 9, True),)},
+            {"sequences": (SequenceFigures("public", "s", 9, True, 1),)},
             "sequence public.s was at 10 and is behind, at 9",
         ),
         ({"large_objects": LargeObjectFigures(0, "c2")}, "there were 1 large objects and there are 0"),
@@ -65,6 +65,18 @@ def test_difference(change: dict[str, Any], difference: str) -> None:
 
 
 def test_called_once_is_further_than_not_called() -> None:
-    called = replace(SAVED, sequences=(SequenceFigures("public", "s", 10, True),))
+    called = replace(SAVED, sequences=(SequenceFigures("public", "s", 10, True, 1),))
     assert compare(called, SAVED) == ["sequence public.s was at 10 and is behind, at 10"]
     assert sequences_ahead(SAVED, called) == ["public.s"]
+
+
+@pytest.mark.parametrize(("then", "now", "behind"), [(-10, -7, True), (-10, -13, False), (-10, -10, False)])
+def test_a_sequence_that_counts_down_is_behind_when_it_is_higher(then: int, now: int, behind: bool) -> None:
+    expected = replace(SAVED, sequences=(SequenceFigures("public", "s", then, True, -3),))
+    actual = replace(SAVED, sequences=(SequenceFigures("public", "s", now, True, -3),))
+    assert bool(compare(expected, actual)) is behind
+
+
+def test_a_sequence_that_goes_by_another_step_is_another() -> None:
+    other = replace(SAVED, sequences=(SequenceFigures("public", "s", 10, False, 2),))
+    assert compare(SAVED, other) == ["sequence public.s went by 1 and goes by 2"]

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 TABLE = {"che_backup": "table", "schema": "public", "name": "a\u2028b", "rows": 3, "checksum": "md5:1"}
-SEQUENCE = {"che_backup": "sequence", "schema": "public", "name": "s", "lastValue": -5, "isCalled": True}
+SEQUENCE = {"che_backup": "sequence", "schema": "public", "name": "s", "lastValue": -5, "isCalled": True, "increment": -1}
 OBJECTS = {"che_backup": "large_objects", "count": 2, "checksum": "md5:2"}
 DATABASE = {
     "che_backup": "database",
@@ -59,7 +59,7 @@ def test_dump() -> None:
     (table,) = result.figures.tables
     assert (table.name, table.rows) == ("a\u2028b", 3)
     (sequence,) = result.figures.sequences
-    assert (sequence.last_value, sequence.is_called) == (-5, True)
+    assert (sequence.last_value, sequence.is_called, sequence.increment) == (-5, True, -1)
     assert result.figures.large_objects.count == 2
     (setting,) = result.figures.properties.settings
     assert (setting.role, setting.name, setting.value) == ("pgche", "search_path", "a=b")

@@ -120,7 +120,7 @@ EXAMPLE = Manifest(
                 collate="C",
                 ctype="C",
                 tables=(TableFigures("public", "usr", 2, "17"),),
-                sequences=(SequenceFigures("public", "usr_id_seq", 2, True),),
+                sequences=(SequenceFigures("public", "usr_id_seq", 2, True, 1),),
                 large_objects=LargeObjectFigures(0, ""),
                 properties=DatabaseProperties(
                     -1, "Che's", (Grant("pgche", "CONNECT", False),), (Setting("pgche", "work_mem", "8MB"),)
