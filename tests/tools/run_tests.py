@@ -5,9 +5,10 @@
 
     run_tests.py [--soak] [STEP...]
 
-Each step's whole output goes to ``tests/output/<step>.log``; the end of it is shown when the step fails. A failing step
-does not stop the others, save those that need the cluster when there is none. Steps that need a cluster bring
-it up first, whether or not it was named.
+Steps run in lanes beside each other, those of a lane one after the other. Each step's whole output goes to
+``tests/output/<step>.log``; the end of it is shown when the step fails. A failing step does not stop the others, save
+those that need the cluster when there is none. Steps that need a cluster bring it up first,
+whether or not it was named.
 """
 
 from __future__ import annotations
@@ -18,26 +19,31 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from counts import Count, of_junit, of_one
 from environment import base_environment, cluster_environment, export_folder
 from report import Result, print_table, write_soak_report
-from steps import CHECKOUT, CLUSTER, CLUSTER_UP, OUTPUT, STATIC, TEST, Step, soak_steps
+from steps import CHECKOUT, CLUSTER, CLUSTER_UP, GROUPS, LANES, OUTPUT, Step, soak_steps
 
 TAIL_LINES = 60
 HEARTBEAT_SECONDS = 60
+POLL_SECONDS = 1
 KILL_SECONDS = 15
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
-    steps = chosen_steps(options)
+    lanes = chosen_lanes(options)
     OUTPUT.joinpath("junit").mkdir(parents=True, exist_ok=True)
-    results = run_all(steps)
-    print_table(results)
+    began = time.monotonic()
+    results = run_all(lanes)
+    print_table(results, time.monotonic() - began)
     if options.soak:
         write_soak_report(results, CHECKOUT / "docs" / "soak.md")
     total = sum((result.count for result in results), Count())
@@ -48,55 +54,90 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/tools/run-tests", description=__doc__.partition("\n")[0])
     parser.add_argument("--soak", action="store_true", help="the long tests instead of the usual ones")
-    parser.add_argument("steps", nargs="*", metavar="STEP", help="lint, " + ", ".join(step.name for step in TEST))
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join((*GROUPS, *step_names())))
     return parser.parse_args(arguments)
 
 
-def chosen_steps(options: argparse.Namespace) -> list[Step]:
+def step_names() -> list[str]:
+    return [step.name for lane in LANES for step in lane]
+
+
+def chosen_lanes(options: argparse.Namespace) -> list[list[Step]]:
     if options.soak:
-        return list(soak_steps())
-    known = {step.name: step for step in TEST}
-    names = [name for word in options.steps for name in (lint_names() if word == "lint" else [word])]
-    unknown = sorted(set(names) - known.keys())
+        return [list(soak_steps())]
+    names = [name for word in options.steps for name in GROUPS.get(word, (word,))]
+    unknown = sorted(set(names) - set(step_names()))
     if unknown:
-        sys.exit(f"No step is named {', '.join(unknown)}. There are: lint, {', '.join(known)}")
-    steps = [step for step in TEST if step.name in names] or list(TEST)
+        sys.exit(f"No step is named {', '.join(unknown)}. There are: {', '.join(GROUPS)}, {', '.join(step_names())}")
+    lanes = [[step for step in lane if not names or step.name in names] for lane in LANES]
+    steps = [step for lane in lanes for step in lane]
     if any(step.needs_cluster for step in steps) and CLUSTER_UP not in steps:
-        steps.insert(0, CLUSTER_UP)
-    return steps
+        lanes[0].insert(0, CLUSTER_UP)
+    return lanes
 
 
-def lint_names() -> list[str]:
-    return [step.name for step in STATIC]
+@dataclass(frozen=True)
+class Session:
+    """What the lanes of one run share: the end of its time, whether to stop, and the cluster once it is up."""
+
+    end: float
+    environment: dict[str, str] = field(default_factory=base_environment)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    #: The environment of steps that need the cluster; None when it did not come up.
+    cluster: Future[dict[str, str] | None] = field(default_factory=Future)
+
+    def over(self) -> str:
+        """Why nothing more is to run; empty while it is."""
+        if self.stopped.is_set():
+            return "the run was interrupted"
+        return "" if time.monotonic() < self.end else "the time that CHE_TEST_MINUTES allows is over"
 
 
-def run_all(steps: Sequence[Step]) -> list[Result]:
-    environment = base_environment()
-    results: list[Result] = []
-    cluster_failed = False
+def run_all(lanes: Sequence[Sequence[Step]]) -> list[Result]:
     # Who is ended from outside after a while wants the table and the closing line before that.
-    end = time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf"))
-    for step in steps:
-        reason = "there is no cluster" if step.needs_cluster and cluster_failed else out_of_time(end)
-        if reason:
-            results.append(Result(step, 0.0, Count(failed=1), f"not run: {reason}"))
-            continue
-        result = run(step, environment, end)
-        results.append(result)
-        if step.name == CLUSTER:
-            cluster_failed = result.count.failed > 0
-            environment = environment if cluster_failed else cluster_environment(environment)
-    return results
+    session = Session(time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf")))
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        running = [threads.submit(run_lane, lane, session) for lane in lanes]
+        try:
+            return [result for lane in running for result in lane.result()]
+        finally:
+            session.stopped.set()
 
 
-def out_of_time(end: float) -> str:
-    return "" if time.monotonic() < end else "the time that CHE_TEST_MINUTES allows is over"
+def run_lane(steps: Sequence[Step], session: Session) -> list[Result]:
+    return [run_when_possible(step, session) for step in steps]
 
 
-def run(step: Step, environment: dict[str, str], end: float) -> Result:
+def run_when_possible(step: Step, session: Session) -> Result:
+    if step.name == CLUSTER:
+        return bring_cluster_up(step, session)
+    if not step.needs_cluster:
+        return run(step, session.environment, session)
+    environment = session.cluster.result()
+    return run(step, environment, session) if environment else not_run(step, "there is no cluster")
+
+
+def bring_cluster_up(step: Step, session: Session) -> Result:
+    environment = None
+    try:
+        result = run(step, session.environment, session)
+        if result.count.failed == 0:
+            environment = cluster_environment(session.environment)
+        return result
+    finally:
+        session.cluster.set_result(environment)
+
+
+def not_run(step: Step, reason: str) -> Result:
+    return Result(step, 0.0, Count(failed=1), f"not run: {reason}")
+
+
+def run(step: Step, environment: dict[str, str], session: Session) -> Result:
+    if session.over():
+        return not_run(step, session.over())
     print(f"== {step.name}: {' '.join(step.command)}", flush=True)
     started = time.monotonic()
-    code = execute(step, environment, end)
+    code = execute(step, environment, session)
     seconds = time.monotonic() - started
     count = of_junit(step.junit_file, code) if step.junit else of_one(code)
     remark = "" if count.failed == 0 else f"see {step.log.relative_to(CHECKOUT)}"
@@ -106,7 +147,7 @@ def run(step: Step, environment: dict[str, str], end: float) -> Result:
     return Result(step, seconds, count, remark)
 
 
-def execute(step: Step, environment: dict[str, str], end: float) -> int:
+def execute(step: Step, environment: dict[str, str], session: Session) -> int:
     """The exit code; a step that outlasts its limit, or is interrupted, is ended with all of its children."""
     command = [*step.command]
     if step.junit:
@@ -128,21 +169,27 @@ def execute(step: Step, environment: dict[str, str], end: float) -> int:
             log.write(f"{error}\n".encode())
             return 127
         try:
-            return wait(process, step, end)
+            return wait(process, step, session)
         finally:
             end_group(process)
 
 
-def wait(process: subprocess.Popen[bytes], step: Step, end: float) -> int:
+def wait(process: subprocess.Popen[bytes], step: Step, session: Session) -> int:
     """Wait for the step, showing its last line now and then, as a first cluster takes minutes to build."""
-    deadline = min(end, time.monotonic() + step.minutes * 60)
-    while time.monotonic() < deadline:
+    began = shown = time.monotonic()
+    limit = ""
+    while not limit:
         try:
-            return process.wait(timeout=min(HEARTBEAT_SECONDS, max(1.0, deadline - time.monotonic())))
+            return process.wait(timeout=POLL_SECONDS)
         except subprocess.TimeoutExpired:
+            now = time.monotonic()
+        limit = session.over() or (
+            f"it took longer than {step.minutes} minutes" if now > began + step.minutes * 60 else ""
+        )
+        if now > shown + HEARTBEAT_SECONDS:
             print(f"   {step.name} is running: {last_line(step.log)}", flush=True)
+            shown = now
     with step.log.open("ab") as log:
-        limit = out_of_time(end) or f"it took longer than {step.minutes} minutes"
         log.write(f"\nEnded: {limit}\n".encode())
     return 124
 
@@ -169,9 +216,8 @@ def last_line(log: Path) -> str:
 
 def show_tail(log: Path) -> None:
     lines = lines_of(log)
-    print(f"   the last {min(TAIL_LINES, len(lines))} of {len(lines)} lines of {log.relative_to(CHECKOUT)}:")
-    for line in lines[-TAIL_LINES:]:
-        print(f"   | {line}")
+    head = f"   the last {min(TAIL_LINES, len(lines))} of {len(lines)} lines of {log.relative_to(CHECKOUT)}:"
+    print("\n   | ".join([head, *lines[-TAIL_LINES:]]), flush=True)
 
 
 if __name__ == "__main__":

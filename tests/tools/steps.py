@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make test` consists of, as a table: quick checks first, then what needs a cluster."""
+"""What `make test` consists of, as tables: what needs a Che, and what runs beside it."""
 
 from __future__ import annotations
 
@@ -60,39 +60,58 @@ STATIC = (
 
 CLUSTER_UP = Step(CLUSTER, ("tests/cluster/cluster", "up"), minutes=40)
 
-# Each of these takes ten minutes and more on two cores; together with the rest they would not fit into one run.
-LONG = tuple(
-    f"tests/integration/test_{name}.py" for name in ("faults", "rbac", "round_trip", "secrets", "standin", "targets")
-)
 
-TEST = (
+def _integration(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/integration/test_{name}.py" for name in names)
+
+
+WITHOUT_CHE = _integration("cluster", "repository", "database_faults", "database_scripts", "database_swap")
+WITH_CHE = _integration("standin", "round_trip", "faults", "secrets", "rbac", "targets", "documentation")
+
+# Two lanes run beside each other, as most tests with a stand-in Che wait for pods. There is one such lane only: which
+# versions of CheCluster are served is the whole cluster's affair.
+BESIDE = (
     *STATIC,
-    pytest("unit", "tests/unit", minutes=15),
+    pytest("unit", "tests/unit", minutes=20),
+    pytest("parts", *WITHOUT_CHE, minutes=30, needs_cluster=True),
+)
+MAIN = (
     CLUSTER_UP,
-    pytest("integration", "tests/integration", *(f"--ignore={file}" for file in LONG), minutes=30, needs_cluster=True),
+    Step("demo", ("tests/demo/demo",), minutes=15, needs_cluster=True),
+    *(pytest(Path(file).stem.removeprefix("test_"), file, minutes=20, needs_cluster=True) for file in WITH_CHE),
     Step("molecule", ("molecule", "test", "--scenario-name", "default"), 15, needs_cluster=True, in_export=True),
     pytest("runner", "tests/runner", minutes=15, needs_cluster=True),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True),
-    Step("demo", ("tests/demo/demo",), minutes=15, needs_cluster=True),
 )
+LANES = (MAIN, BESIDE)
+
+# What several steps are called together.
+GROUPS = {
+    "lint": tuple(step.name for step in STATIC),
+    "integration": ("parts", *(Path(file).stem.removeprefix("test_") for file in WITH_CHE)),
+}
 
 
 def soak_steps() -> tuple[Step, ...]:
     """One step a file, so that none takes more than an hour and a failing one does not keep the others from running."""
-    files = sorted((CHECKOUT / "tests" / "soak").glob("test_*.py"))
-    chunks = (
-        pytest(
-            f"soak-{file.stem.removeprefix('test_')}",
-            "--soak",
-            "-m",
-            "soak",
-            str(file.relative_to(CHECKOUT)),
-            minutes=60,
-            needs_cluster=True,
-        )
-        for file in files
+    soaked = sorted(
+        file.relative_to(CHECKOUT)
+        for folder in ("integration", "soak")
+        for file in (CHECKOUT / "tests" / folder).glob("test_*.py")
+        if "pytest.mark.soak" in file.read_text(encoding="utf-8")
     )
-    long = (
-        pytest(f"soak-{Path(file).stem.removeprefix('test_')}", file, minutes=60, needs_cluster=True) for file in LONG
+    return (
+        CLUSTER_UP,
+        *(
+            pytest(
+                f"soak-{file.stem.removeprefix('test_')}",
+                "--soak",
+                "-m",
+                "soak",
+                str(file),
+                minutes=60,
+                needs_cluster=True,
+            )
+            for file in soaked
+        ),
     )
-    return (CLUSTER_UP, *long, *chunks)
