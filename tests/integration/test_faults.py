@@ -165,6 +165,7 @@ HITS: dict[str, Callable[[Home, str, str], None]] = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("hit", HITS)
 def test_a_dump_that_is_hit_half_way_leaves_nothing(home: Home, hit: str) -> None:
     running = home.start("cluster_backup", run_id=hit, backup_server=home_server())
@@ -216,6 +217,7 @@ def broken_secret(home: Home) -> Iterator[Callable[[dict[str, Any]], None]]:
     set_data(secret["data"])
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("data", "words"),
     [

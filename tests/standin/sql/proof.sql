@@ -20,7 +20,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT json_build_object(
     'what', 'database', 'name', d.datname, 'owner', r.rolname, 'owner_is_superuser', r.rolsuper, 'encoding', pg_encoding_to_char(d.encoding),
     'collate', d.datcollate, 'ctype', d.datctype, 'connection_limit', d.datconnlimit, 'allows_connections', d.datallowconn,
-    'acl', d.datacl::text, 'comment', shobj_description(d.oid, 'pg_database'),
+    'acl', coalesce(d.datacl, acldefault('d', d.datdba))::text, 'comment', shobj_description(d.oid, 'pg_database'),
     'settings', (SELECT json_agg(s.setting ORDER BY s.setting)
                  FROM (SELECT unnest(setconfig) AS setting FROM pg_db_role_setting WHERE setdatabase = d.oid) s))
 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = current_database();
