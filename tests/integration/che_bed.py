@@ -15,8 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,6 @@ __all__ = [
     "pods",
     "served",
     "server",
-    "serving",
     "wait_until",
 ]
 
@@ -51,16 +49,6 @@ Object = dict[str, Any]
 
 MODULE_SECONDS = 420
 OURS = "app.kubernetes.io/managed-by=community.che"
-
-
-@contextmanager
-def serving(cluster: Cluster, *versions: str) -> Iterator[None]:
-    """Serve just these versions of CheCluster for a while; they belong to the cluster as a whole."""
-    before = served.now(cluster)
-    served.serve(cluster, versions)
-    yield
-    if before and before != versions:
-        served.serve(cluster, before)
 
 
 @dataclass(frozen=True)
@@ -267,7 +255,10 @@ class Home:
 
 
 def new_home(cluster: Cluster, namespace: str, variant: str, repository: Mapping[str, Any], size_mb: int = 0) -> Home:
-    """Bring an installation up from nothing."""
+    """Bring an installation up from nothing, with its own version of CheCluster served alone."""
+    serve = (manifests.generation(variant),)
     installation.destroy_namespace(cluster, namespace)
-    installation.up(cluster, installation.Wanted(variant=variant, namespace=namespace, database_size_mb=size_mb))
+    installation.up(
+        cluster, installation.Wanted(variant=variant, namespace=namespace, serve=serve, database_size_mb=size_mb)
+    )
     return Home(cluster, namespace, variant, repository)

@@ -54,7 +54,7 @@ def home(che_test_cluster: Cluster) -> Iterator[Home]:
     server = BackupServer.up(che_test_cluster, "docs-backup-server")
     yield new_home(che_test_cluster, NAMESPACE, "v1", server.repository(f"docs-{secrets.token_hex(4)}"))
     for namespace in (NAMESPACE, server.namespace):
-        installation.destroy_namespace(che_test_cluster, namespace)
+        installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ from integration.che_bed import (
     new_home,
     pods,
     server,
-    serving,
     wait_until,
 )
 from integration.frozen_dump import LOAD, frozen
@@ -50,18 +49,17 @@ BOUNDED_SECONDS = 60
 @pytest.fixture(scope="module")
 def backup_server(che_test_cluster: Cluster) -> Iterator[BackupServer]:
     yield BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
-    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE)
+    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE, wait=False)
 
 
 @pytest.fixture(scope="module")
 def home(che_test_cluster: Cluster, backup_server: BackupServer) -> Iterator[Home]:
     """An installation with a configured server and one complete backup."""
-    with serving(che_test_cluster, "v1"):
-        made = new_home(che_test_cluster, NAMESPACE, "v1", backup_server.repository("faults"), size_mb=DATABASE_MB)
-        made.configure()
-        made.run("cluster_backup", run_id="the-good-one")
-        yield made
-        installation.destroy_namespace(che_test_cluster, NAMESPACE)
+    made = new_home(che_test_cluster, NAMESPACE, "v1", backup_server.repository("faults"), size_mb=DATABASE_MB)
+    made.configure()
+    made.run("cluster_backup", run_id="the-good-one")
+    yield made
+    installation.destroy_namespace(che_test_cluster, NAMESPACE, wait=False)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +78,7 @@ def slow_cases(che_test_cluster: Cluster, home: Home) -> Iterator[dict[str, Outc
         pass
     yield running
     for namespace in (SMALL_SERVER_NAMESPACE, LOST_SERVER_NAMESPACE):
-        installation.destroy_namespace(che_test_cluster, namespace)
+        installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
 
 def ended(cases: dict[str, Outcome | Running], name: str) -> Outcome:

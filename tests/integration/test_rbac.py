@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from integration import rbac_bed
-from integration.che_bed import BackupServer, Cluster, Home, Outcome, installation, new_home, serving
+from integration.che_bed import BackupServer, Cluster, Home, Outcome, installation, new_home
 from integration.rbac_bed import Atom, account, atoms
 
 pytestmark = pytest.mark.integration
@@ -58,13 +58,12 @@ _names = (f"account-{number}" for number in itertools.count())
 def home(che_test_cluster: Cluster) -> Iterator[Home]:
     """An installation with a configured server and a backup in it, made by an administrator."""
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
-    with serving(che_test_cluster, "v1"):
-        made = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("rbac"))
-        made.configure()
-        made.run("cluster_backup")
-        yield made
-        for namespace in (NAMESPACE, SERVER_NAMESPACE):
-            installation.destroy_namespace(che_test_cluster, namespace)
+    made = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("rbac"))
+    made.configure()
+    made.run("cluster_backup")
+    yield made
+    for namespace in (NAMESPACE, SERVER_NAMESPACE):
+        installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
 
 def as_account(home: Home, roles: tuple[str, ...], lacking: Atom | None = None) -> Home:

@@ -23,7 +23,6 @@ from integration.che_bed import (
     installation,
     manifests,
     new_home,
-    serving,
 )
 
 pytestmark = pytest.mark.integration
@@ -63,7 +62,7 @@ class Story:
 @pytest.fixture(scope="module")
 def server(che_test_cluster: Cluster) -> Iterator[BackupServer]:
     yield BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
-    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE)
+    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE, wait=False)
 
 
 @pytest.fixture(scope="module", params=manifests.VARIANTS)
@@ -71,15 +70,14 @@ def story(request: pytest.FixtureRequest, che_test_cluster: Cluster, server: Bac
     """A new installation with its first backup."""
     variant = request.param
     namespace = f"it-round-trip-{variant}"
-    with serving(che_test_cluster, manifests.generation(variant)):
-        home = new_home(che_test_cluster, namespace, variant, server.repository(variant), size_mb=4)
-        assert home.configure()["backup_server"]["initialized"] is True
-        told = Story(home, server)
-        told.first = home.run("cluster_backup")
-        add_unrelated(home)
-        told.proof = home.proof()
-        yield told
-        installation.destroy_namespace(che_test_cluster, namespace)
+    home = new_home(che_test_cluster, namespace, variant, server.repository(variant), size_mb=4)
+    assert home.configure()["backup_server"]["initialized"] is True
+    told = Story(home, server)
+    told.first = home.run("cluster_backup")
+    add_unrelated(home)
+    told.proof = home.proof()
+    yield told
+    installation.destroy_namespace(che_test_cluster, namespace)
 
 
 def add_unrelated(home: Home) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from integration.che_bed import BackupServer, Cluster, Home, installation, new_home, serving
+from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
 from integration.cluster_watch import Watch, secrets_of
 from runner.leaks import leaks_in, watched_command_lines
 
@@ -33,10 +33,9 @@ PLAYBOOK_SECONDS = 400
 @pytest.fixture(scope="module")
 def home(che_test_cluster: Cluster) -> Iterator[Home]:
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
-    with serving(che_test_cluster, "v1"):
-        yield new_home(che_test_cluster, NAMESPACE, "v1", server.repository("secrets"))
-        for namespace in (NAMESPACE, SERVER_NAMESPACE):
-            installation.destroy_namespace(che_test_cluster, namespace)
+    yield new_home(che_test_cluster, NAMESPACE, "v1", server.repository("secrets"))
+    for namespace in (NAMESPACE, SERVER_NAMESPACE):
+        installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from integration.che_bed import BackupServer, Cluster, Home, expectations, installation, new_home, serving
+from integration.che_bed import BackupServer, Cluster, Home, expectations, installation, new_home
 
 pytestmark = [pytest.mark.soak, pytest.mark.integration]
 
@@ -56,13 +56,12 @@ class Story:
 @pytest.fixture(scope="module")
 def story(che_test_cluster: Cluster) -> Iterator[Story]:
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
-    with serving(che_test_cluster, "v1"):
-        home = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("soak"), size_mb=2)
-        home.configure()
-        backup = home.run("cluster_backup")["id"]
-        yield Story(home, backup, home.proof())
-        installation.destroy_namespace(che_test_cluster, NAMESPACE)
-    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE)
+    home = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("soak"), size_mb=2)
+    home.configure()
+    backup = home.run("cluster_backup")["id"]
+    yield Story(home, backup, home.proof())
+    installation.destroy_namespace(che_test_cluster, NAMESPACE, wait=False)
+    installation.destroy_namespace(che_test_cluster, SERVER_NAMESPACE, wait=False)
 
 
 @pytest.mark.parametrize("seed", range(CASES))

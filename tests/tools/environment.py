@@ -26,6 +26,8 @@ def base_environment() -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(export()),
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
+        # Steps beside each other share it, also while one of them has its only installation destroyed.
+        "CHE_STANDIN_KEEP_OPERATOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

@@ -81,8 +81,11 @@ class Session:
     """What the lanes of one run share: the end of its time, whether to stop, and the cluster once it is up."""
 
     end: float
+    chosen: frozenset[str]
     environment: dict[str, str] = field(default_factory=base_environment)
     stopped: threading.Event = field(default_factory=threading.Event)
+    #: The names of the steps that have ended.
+    ended: set[str] = field(default_factory=set)
     #: The environment of steps that need the cluster; None when it did not come up.
     cluster: Future[dict[str, str] | None] = field(default_factory=Future)
 
@@ -95,7 +98,8 @@ class Session:
 
 def run_all(lanes: Sequence[Sequence[Step]]) -> list[Result]:
     # Who is ended from outside after a while wants the table and the closing line before that.
-    session = Session(time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf")))
+    end = time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf"))
+    session = Session(end, frozenset(step.name for lane in lanes for step in lane))
     with ThreadPoolExecutor(len(lanes)) as threads:
         running = [threads.submit(run_lane, lane, session) for lane in lanes]
         try:
@@ -105,12 +109,18 @@ def run_all(lanes: Sequence[Sequence[Step]]) -> list[Result]:
 
 
 def run_lane(steps: Sequence[Step], session: Session) -> list[Result]:
-    return [run_when_possible(step, session) for step in steps]
+    results = []
+    for step in steps:
+        results.append(run_when_possible(step, session))
+        session.ended.add(step.name)
+    return results
 
 
 def run_when_possible(step: Step, session: Session) -> Result:
     if step.name == CLUSTER:
         return bring_cluster_up(step, session)
+    while step.after in session.chosen - session.ended and not session.over():
+        time.sleep(POLL_SECONDS)
     if not step.needs_cluster:
         return run(step, session.environment, session)
     environment = session.cluster.result()

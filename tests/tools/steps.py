@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make test` consists of, as tables: what needs a Che, and what runs beside it."""
+"""What `make test` consists of, as tables: two lanes of steps that run beside each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Step:
     """One command and how its result is read.
 
     ``in_export`` runs it in the collection's export instead of the checkout. ``junit`` says that it is pytest, which
-    then counts as many tests as it ran instead of one.
+    then counts as many tests as it ran instead of one. ``after`` names a step of another lane to wait for.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Step:
     needs_cluster: bool = False
     in_export: bool = False
     junit: bool = False
+    after: str = ""
 
     @property
     def log(self) -> Path:
@@ -42,8 +43,8 @@ def check(name: str, minutes: int = 5) -> Step:
     return Step(name, ("tests/tools/check", name), minutes)
 
 
-def pytest(name: str, *arguments: str, minutes: int, needs_cluster: bool = False) -> Step:
-    return Step(name, ("python", "-m", "pytest", *arguments), minutes, needs_cluster=needs_cluster, junit=True)
+def pytest(name: str, *arguments: str, minutes: int, needs_cluster: bool = False, after: str = "") -> Step:
+    return Step(name, ("python", "-m", "pytest", *arguments), minutes, needs_cluster, junit=True, after=after)
 
 
 STATIC = (
@@ -61,34 +62,38 @@ STATIC = (
 CLUSTER_UP = Step(CLUSTER, ("tests/cluster/cluster", "up"), minutes=40)
 
 
-def _integration(*names: str) -> tuple[str, ...]:
-    return tuple(f"tests/integration/test_{name}.py" for name in names)
+def integration(name: str, minutes: int = 20, after: str = "") -> Step:
+    return pytest(name, f"tests/integration/test_{name}.py", minutes=minutes, needs_cluster=True, after=after)
 
 
-WITHOUT_CHE = _integration("cluster", "repository", "database_faults", "database_scripts", "database_swap")
-WITH_CHE = _integration("standin", "round_trip", "faults", "secrets", "rbac", "targets", "documentation")
-
-# Two lanes run beside each other, as most tests with a stand-in Che wait for pods. There is one such lane only: which
-# versions of CheCluster are served is the whole cluster's affair.
+# Two lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
+# cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
+ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
+SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
+_FREE = SERVE_V1.name
+MAIN = (CLUSTER_UP, *ALL_GENERATIONS, SERVE_V1, integration("faults"), integration("secrets"), integration("rbac"))
 BESIDE = (
     *STATIC,
     pytest("unit", "tests/unit", minutes=20),
-    pytest("parts", *WITHOUT_CHE, minutes=30, needs_cluster=True),
-)
-MAIN = (
-    CLUSTER_UP,
-    Step("demo", ("tests/demo/demo",), minutes=15, needs_cluster=True),
-    *(pytest(Path(file).stem.removeprefix("test_"), file, minutes=20, needs_cluster=True) for file in WITH_CHE),
-    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 15, needs_cluster=True, in_export=True),
-    pytest("runner", "tests/runner", minutes=15, needs_cluster=True),
-    pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True),
+    *(
+        integration(name)
+        for name in ("own_cluster", "repository", "database_faults", "database_scripts", "database_swap")
+    ),
+    Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
+    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 15, True, in_export=True, after=_FREE),
+    pytest("runner", "tests/runner", minutes=15, needs_cluster=True, after=_FREE),
+    integration("targets", after=_FREE),
+    integration("documentation", after=_FREE),
+    pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
 LANES = (MAIN, BESIDE)
 
 # What several steps are called together.
 GROUPS = {
     "lint": tuple(step.name for step in STATIC),
-    "integration": ("parts", *(Path(file).stem.removeprefix("test_") for file in WITH_CHE)),
+    "integration": tuple(
+        step.name for lane in LANES for step in lane if any("tests/integration" in word for word in step.command)
+    ),
 }
 
 

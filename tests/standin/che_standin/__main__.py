@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    installation.down(Cluster(options.context), options.namespace)
+    installation.down(Cluster(options.context), options.namespace, options.keep_operator)
     return 0
 
 
@@ -102,7 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--extra-objects", type=int, default=0, metavar="N", help="more ConfigMaps and Secrets that are to be saved"
     )
-    _command(commands, "down", _down, "take an installation away; with the last one also the operator and the CRDs")
+    down = _command(
+        commands, "down", _down, "take an installation away; with the last one also the operator and the CRDs"
+    )
+    down.add_argument(
+        "--keep-operator",
+        action="store_true",
+        default=bool(os.environ.get("CHE_STANDIN_KEEP_OPERATOR")),
+        help="do not, as with CHE_STANDIN_KEEP_OPERATOR in the environment: others may be about to need them",
+    )
     _command(
         commands,
         "destroy-namespace",

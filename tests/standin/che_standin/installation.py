@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import database, manifests, pki, pods, served
+from . import database, manifests, namespaces, pki, pods, served
 from .cluster import Cluster, Object, wait_until
-from .errors import StandinError
 from .progress import step
 
 READY_SECONDS = 300
@@ -37,6 +36,7 @@ class Wanted:
 
 def up(cluster: Cluster, wanted: Wanted) -> None:
     """Applies everything and waits until CheCluster is ready and its databases are filled."""
+    namespaces.await_end(cluster, wanted.namespace)
     versions = wanted.serve or served.choose(cluster, wanted.variant, wanted.namespace)
     with step(f"CRDs, CheCluster served as {'+'.join(versions)}"):
         served.serve(cluster, versions)
@@ -75,21 +75,22 @@ def is_ready(che: Object) -> bool:
     return bool(status.get("cheClusterRunning") == "Available" or status.get("chePhase") == "Active")
 
 
-def destroy_namespace(cluster: Cluster, namespace: str) -> None:
-    """Deletes the Che namespace with everything in it and waits until it is gone. The operator stays."""
-    target: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    with step(f"delete namespace {namespace}"):
-        if cluster.delete(target):
-            _wait_namespace_gone(cluster, target)
+def destroy_namespace(cluster: Cluster, namespace: str, wait: bool = True) -> None:
+    """Deletes the Che namespace with everything in it. The operator stays."""
+    namespaces.delete(cluster, namespace, wait)
 
 
-def down(cluster: Cluster, namespace: str) -> None:
-    """Takes one installation away, and with the last one the operator and the CRDs as well."""
+def down(cluster: Cluster, namespace: str, keep_operator: bool = False) -> None:
+    """Takes one installation away, and with the last one the operator and the CRDs, unless they are to be kept."""
     destroy_namespace(cluster, namespace)
     remaining = sorted(c["metadata"]["namespace"] for c in served.installations(cluster))
     if remaining:
         print(f"The operator and the CRDs stay for: {', '.join(remaining)}")
-        return
+    elif not keep_operator:
+        _remove_operator(cluster)
+
+
+def _remove_operator(cluster: Cluster) -> None:
     with step("delete operator and CRDs"):
         doomed = [
             obj for obj in manifests.operator() if obj["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
@@ -103,11 +104,7 @@ def down(cluster: Cluster, namespace: str) -> None:
 
 def _apply_objects(cluster: Cluster, wanted: Wanted, versions: tuple[str, ...]) -> None:
     name = wanted.namespace
-    target = manifests.namespace(name)
-    present = cluster.find("v1", "Namespace", name)
-    if present and "deletionTimestamp" in present["metadata"]:
-        _wait_namespace_gone(cluster, target)
-    cluster.apply(target)
+    cluster.apply(manifests.namespace(name))
     for obj in pki.generated_objects(wanted.variant, name):
         cluster.create_if_missing(obj)
     *objects, che = manifests.saved(wanted.variant, name)
@@ -115,12 +112,3 @@ def _apply_objects(cluster: Cluster, wanted: Wanted, versions: tuple[str, ...]) 
     if manifests.generation(wanted.variant) not in versions:
         che["apiVersion"] = f"org.eclipse.che/{versions[-1]}"
     cluster.apply(che)
-
-
-def _wait_namespace_gone(cluster: Cluster, target: Object) -> None:
-    try:
-        cluster.wait_gone(target, GONE_SECONDS)
-    except StandinError as error:
-        found = cluster.find("v1", "Namespace", target["metadata"]["name"]) or {}
-        reasons = [c.get("message", "") for c in found.get("status", {}).get("conditions", []) if c["status"] == "True"]
-        raise StandinError(f"{error}: {' '.join(reasons)}") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import manifests, pods
+from . import manifests, namespaces, pods
 from .cluster import Cluster, Object, wait_until
 from .errors import StandinError
 from .identity import USERNAME, Identity
@@ -67,6 +67,7 @@ def up(cluster: Cluster, options: Options) -> dict[str, Any]:
     identity = Identity(options.namespace)
     names = [address, f"{NAME}.{options.namespace}.svc", f"{NAME}.{options.namespace}.svc.cluster.local"]
     files = identity.ensure(names)
+    namespaces.await_end(cluster, options.namespace)
     with step(f"backup server in namespace {options.namespace}"):
         for obj in server_objects(options, files):
             cluster.apply(obj)
@@ -118,11 +119,8 @@ def start(cluster: Cluster, namespace: str) -> None:
 
 def down(cluster: Cluster, namespace: str) -> None:
     """Deletes the server with its data, and its files here."""
-    target: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    with step(f"delete namespace {namespace}"):
-        if cluster.delete(target):
-            cluster.wait_gone(target, GONE_SECONDS)
-        Identity(namespace).remove()
+    namespaces.delete(cluster, namespace)
+    Identity(namespace).remove()
 
 
 def server_objects(options: Options, files: dict[str, str]) -> list[Object]:

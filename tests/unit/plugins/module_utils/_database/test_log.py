@@ -17,7 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 TABLE = {"che_backup": "table", "schema": "public", "name": "a\u2028b", "rows": 3, "checksum": "md5:1"}
-SEQUENCE = {"che_backup": "sequence", "schema": "public", "name": "s", "lastValue": -5, "isCalled": True, "increment": -1}
+SEQUENCE = {
+    "che_backup": "sequence",
+    "schema": "public",
+    "name": "s",
+    "lastValue": -5,
+    "isCalled": True,
+    "increment": -1,
+}
 OBJECTS = {"che_backup": "large_objects", "count": 2, "checksum": "md5:2"}
 DATABASE = {
     "che_backup": "database",
