@@ -10,7 +10,7 @@ import os
 import time
 
 from ansible_collections.community.che.plugins.module_utils._kube._connect import connect_cluster
-from integration.che_bed import BackupServer, Cluster, Home, new_home
+from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
 
 from benchmarks import dump, objects
 from benchmarks.table import Row, write_page
@@ -36,12 +36,12 @@ def main() -> None:
 def _database(cluster: Cluster, server: BackupServer, megabytes: int) -> list[Row]:
     repository = server.repository(f"benchmarks-{time.time_ns()}")
     home = new_home(cluster, f"{NAMESPACE}-database", "v1", repository, size_mb=megabytes)
-    return dump.measure(connect_cluster({}), home.namespace, repository, megabytes)
+    rows = dump.measure(connect_cluster({}), home.namespace, repository, megabytes)
+    installation.destroy_namespace(cluster, home.namespace)
+    return rows
 
 
 def _objects(cluster: Cluster, server: BackupServer, extra: int) -> list[Row]:
-    from integration.che_bed import installation
-
     namespace = f"{NAMESPACE}-objects"
     installation.destroy_namespace(cluster, namespace)
     wanted = installation.Wanted(variant="v1", namespace=namespace, extra_objects=extra)
@@ -49,7 +49,9 @@ def _objects(cluster: Cluster, server: BackupServer, extra: int) -> list[Row]:
     rows = objects.measure(namespace, extra)
     installation.destroy_namespace(cluster, namespace)
     home = new_home(cluster, namespace, "v1", server.repository(f"small-{time.time_ns()}"))
-    return [*rows, *_stages(home)]
+    rows += _stages(home)
+    installation.destroy_namespace(cluster, namespace)
+    return rows
 
 
 def _stages(home: Home) -> list[Row]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +37,37 @@ pg_dump --no-password | "$CHE_RESTIC" backup --quiet --stdin --stdin-filename "$
 printf '{"che_backup":"by hand","centiseconds":%s}\n' $(($(now) - began))
 """
 
+# What the control group of the pod's container has used at most, in either generation of control groups.
+PEAK = r"""
+for file in memory.peak memory/memory.max_usage_in_bytes; do
+    [ ! -r "/sys/fs/cgroup/$file" ] || printf '{"che_backup":"peak","bytes":%s}\n' "$(cat "/sys/fs/cgroup/$file")"
+done
+"""
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One dump: the seconds of its steps and the most memory that its container used, in MiB."""
+
+    seconds: dict[str, float]
+    memory: float
+
 
 def measure(cluster: Cluster, namespace: str, repository: dict[str, Any], megabytes: int) -> list[Row]:
     """Dump the installation's database by turns in both ways, each time into a repository of its own."""
     installation = collect(cluster, namespace, None)
-    ours, by_hand = [], []
+    all_ours, all_by_hand = [], []
     for number in range(ROUNDS):
-        by_hand.append(_by_hand(cluster, installation, _access(repository, f"hand{number}"), number))
-        ours.append(_ours(cluster, installation, _access(repository, f"ours{number}"), number))
-    best = min(ours, key=lambda seconds: seconds["dump"])
-    what = f"database of {megabytes} MB: dump and send"
+        all_by_hand.append(_by_hand(cluster, installation, _access(repository, f"hand{number}"), number))
+        all_ours.append(_ours(cluster, installation, _access(repository, f"ours{number}"), number))
+    ours, by_hand = (min(measured, key=lambda one: one.seconds["dump"]) for measured in (all_ours, all_by_hand))
+    what = f"database of {megabytes} MB"
+    memory = f"{ours.memory:.0f}, by hand {by_hand.memory:.0f}"
     return [
-        Row(what, best["dump"], min(by_hand), most=1.1),
-        Row(f"database of {megabytes} MB: counts and checksums", best["figures"]),
-        Row(f"database of {megabytes} MB: read back from the server", best["read_back"]),
+        Row(f"{what}: dump and send", ours.seconds["dump"], by_hand.seconds["dump"], most=1.1, memory=memory),
+        Row(f"{what}: counts and checksums", ours.seconds["figures"]),
+        Row(f"{what}: read back from the server", ours.seconds["read_back"]),
     ]
 
 
@@ -74,14 +92,28 @@ def _plan(cluster: Cluster, installation: Installation, access: Access, run: str
     return dump_job(endpoint, access, ("benchmark",), "benchmark", options, database.role), deadline
 
 
-def _ours(cluster: Cluster, installation: Installation, access: Access, number: int) -> dict[str, float]:
+def _ours(cluster: Cluster, installation: Installation, access: Access, number: int) -> Measured:
     plan, deadline = _plan(cluster, installation, access, f"ours{number}")
-    return dict(parse_dump_log(run_job(cluster, plan.job, plan.secret, deadline)).seconds)
+    log = _run(cluster, plan, plan.secret["stringData"]["dump.sh"], deadline)
+    return Measured(dict(parse_dump_log(log).seconds), _peak(log))
 
 
-def _by_hand(cluster: Cluster, installation: Installation, access: Access, number: int) -> float:
+def _by_hand(cluster: Cluster, installation: Installation, access: Access, number: int) -> Measured:
     plan, deadline = _plan(cluster, installation, access, f"hand{number}")
-    secret = {**plan.secret, "stringData": {**plan.secret["stringData"], "dump.sh": BY_HAND}}
-    log = run_job(cluster, plan.job, secret, deadline)
-    line = next(line for line in log.splitlines() if line.startswith('{"che_backup":"by hand"'))
-    return float(json.loads(line)["centiseconds"]) / 100
+    log = _run(cluster, plan, BY_HAND, deadline)
+    return Measured({"dump": _said(log, "by hand")["centiseconds"] / 100}, _peak(log))
+
+
+def _run(cluster: Cluster, plan: JobPlan, script: str, deadline: Deadline) -> str:
+    secret = {**plan.secret, "stringData": {**plan.secret["stringData"], "dump.sh": script + PEAK}}
+    return run_job(cluster, plan.job, secret, deadline)
+
+
+def _peak(log: str) -> float:
+    return float(_said(log, "peak")["bytes"]) / MIB
+
+
+def _said(log: str, kind: str) -> dict[str, Any]:
+    (line,) = (line for line in log.splitlines() if line.startswith(f'{{"che_backup":"{kind}"'))
+    found: dict[str, Any] = json.loads(line)
+    return found

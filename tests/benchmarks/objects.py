@@ -22,7 +22,7 @@ import yaml
 
 from benchmarks.table import Row
 
-ROUNDS = 3
+ROUNDS = 7
 PAGE = 500
 KINDS = {"secrets": "Secret", "configmaps": "ConfigMap", "persistentvolumeclaims": "PersistentVolumeClaim"}
 NOISE = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "ownerReferences", "generation")
