@@ -38,6 +38,7 @@ counts = st.integers(0, LARGEST)
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 
+integers = st.integers(-LARGEST - 1, LARGEST)
 figures = st.builds(
     DatabaseFigures,
     role=texts,
@@ -48,9 +49,7 @@ figures = st.builds(
     collate=texts,
     ctype=texts,
     tables=st.lists(st.builds(TableFigures, texts, texts, counts, texts)).map(tuple),
-    sequences=st.lists(st.builds(SequenceFigures, texts, texts, st.integers(-LARGEST - 1, LARGEST), st.booleans())).map(
-        tuple
-    ),
+    sequences=st.lists(st.builds(SequenceFigures, texts, texts, integers, st.booleans(), integers)).map(tuple),
     large_objects=st.builds(LargeObjectFigures, counts, texts),
     properties=st.builds(
         DatabaseProperties,
