@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -103,7 +105,7 @@ class DatabaseBed:
         """A new, empty database beside one, and the way into it as the temporary role; removed at the end."""
         names = _staging.names_for(database, run)
         facts = self.facts(database)
-        role = _staging.prepare(self.postgres.psql, names, facts, OWNER, 3600)
+        role = _staging.prepare(self.postgres.psql, names, facts, 3600)
         try:
             yield (
                 names,
@@ -169,7 +171,8 @@ class DatabaseBed:
 @contextmanager
 def database_bed(folder: Path) -> Iterator[DatabaseBed]:
     """Start both servers, with the roles that the difficult schema speaks of."""
-    postgres = PostgresServer(folder / "postgres", "max_prepared_transactions=2")
+    place = Path(tempfile.mkdtemp(prefix="che-postgres-"))
+    postgres = PostgresServer(place, "max_prepared_transactions=2")
     (folder / "rest").mkdir()
     authority = make_authority(folder)
     rest = RestServerProcess(folder / "rest", authority)
@@ -182,3 +185,4 @@ def database_bed(folder: Path) -> Iterator[DatabaseBed]:
     finally:
         rest.stop(signal.SIGKILL)
         postgres.stop()
+        shutil.rmtree(place)

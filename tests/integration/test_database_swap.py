@@ -17,10 +17,12 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
 from ansible_collections.community.che.plugins.module_utils._database._dump import parse_dump_log
-from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, SwapFailed
+from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, LoadFailed, SwapFailed
 from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
+from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from integration.database_bed import DIFFICULT, OWNER, OWNER_PASSWORD, DatabaseBed, database_bed
+from integration.job_process import wrapper
 from integration.postgres_server import programs
 
 PROPERTIES = (Path(__file__).parent / "properties.sql").read_text(encoding="utf-8")
@@ -43,7 +45,7 @@ def restored(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.Stage
     """A database like it, loaded through the Jobs and handed over."""
     dumped = bed.dump(database)
     names, facts = _staging.names_for(database, run), bed.facts(database)
-    role = _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    role = _staging.prepare(bed.postgres.psql, names, facts, 3600)
     endpoint = replace(bed.endpoint(names.staged), user=role.name, password=role.password)
     bed.load(endpoint, dumped.snapshot_id, database)
     _staging.hand_over(bed.postgres.psql, names, facts, OWNER)
@@ -53,7 +55,7 @@ def restored(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.Stage
 def quick(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.StagedNames:
     """An empty database in the place of a loaded one, for what doesn't depend on contents."""
     names, facts = _staging.names_for(database, run), bed.facts(database)
-    _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    _staging.prepare(bed.postgres.psql, names, facts, 3600)
     _staging.hand_over(bed.postgres.psql, names, facts, OWNER)
     return names
 
@@ -67,6 +69,17 @@ def databases(bed: DatabaseBed, names: _staging.StagedNames) -> set[str]:
     return {what for what in ("database", "staged", "replaced") if getattr(names, what) in found}
 
 
+def client_environment(bed: DatabaseBed, database: str) -> dict[str, str]:
+    """How a client connects over TCP, as Che does."""
+    return {
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(bed.postgres.port),
+        "PGUSER": OWNER,
+        "PGPASSWORD": OWNER_PASSWORD,
+        "PGDATABASE": database,
+    }
+
+
 @contextmanager
 def client_that_comes_back(bed: DatabaseBed, database: str) -> Iterator[list[str]]:
     """Connects over TCP in a loop, as Che does; yields what it has seen: the table's rows, or why it could not."""
@@ -77,13 +90,7 @@ def client_that_comes_back(bed: DatabaseBed, database: str) -> Iterator[list[str
         while not stop.is_set():
             done = subprocess.run(
                 [programs() / "psql", "-X", "-A", "-t", "-c", "SELECT count(*) FROM one", "-c", "SELECT pg_sleep(0.2)"],
-                env={
-                    "PGHOST": "127.0.0.1",
-                    "PGPORT": str(bed.postgres.port),
-                    "PGUSER": OWNER,
-                    "PGPASSWORD": OWNER_PASSWORD,
-                    "PGDATABASE": database,
-                },
+                env=client_environment(bed, database),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -140,6 +147,85 @@ def test_what_a_database_is_given_is_copied(bed: DatabaseBed, live: str) -> None
         assert getattr(after, what) == getattr(before, what)
     assert one_value(bed, "SHOW search_path", live) == '"$user", public, "Odd ""Schema""" '.strip()
     assert one_value(bed, "SHOW my.own", live) == "a 'quoted' \\ value, with \"all\""
+
+
+DEFAULTS = """
+    CREATE TABLE looks_alike (note text, more text);
+    INSERT INTO looks_alike VALUES (
+        E'-- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: -; Owner: x',
+        E'\\n\\n\\nALTER DEFAULT PRIVILEGES FOR ROLE x GRANT SELECT ON TABLES TO PUBLIC;');
+    CREATE SCHEMA "odd "" schema";
+    ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT ON TABLES TO PUBLIC;
+    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON TYPES FROM pgche, PUBLIC;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA "odd "" schema" GRANT USAGE ON SEQUENCES TO reader WITH GRANT OPTION;
+"""
+OF_OTHERS = """
+    ALTER DEFAULT PRIVILEGES FOR ROLE reader GRANT SELECT ON TABLES TO pgche;
+    ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES TO pgche;
+"""
+
+
+def test_default_privileges_of_any_role_come_back(bed: DatabaseBed) -> None:
+    database = bed.create("defaults", DEFAULTS)
+    superuser = one_value(bed, "SELECT current_user")
+    bed.postgres.psql(OF_OTHERS.replace("ROLE postgres", f'ROLE "{superuser}"'), database)
+    before = bed.facts(database).properties.default_privileges
+    assert len(before) == 6
+    names = restored(bed, database)
+    for held in (
+        "SELECT defaclrole::regrole, defaclnamespace::regnamespace, defaclobjtype, defaclacl FROM pg_default_acl"
+        " ORDER BY defaclrole::regrole::text, defaclnamespace::regnamespace::text, defaclobjtype",
+        "SELECT * FROM looks_alike",
+    ):
+        assert one_value(bed, held, names.staged) == one_value(bed, held, database)
+    _swap.swap(bed.postgres.psql, names)
+    assert bed.facts(database).properties.default_privileges == before
+    _swap.drop_replaced(bed.postgres.psql, names)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        'DROP DATABASE "forged" WITH (FORCE)',
+        'ALTER DATABASE "forged" RENAME TO gone',
+        f"ALTER ROLE {OWNER} PASSWORD 'known'",
+        f"SET ROLE {OWNER}",
+        f"SET SESSION AUTHORIZATION {OWNER}",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{OWNER}'",
+        "COPY one TO PROGRAM 'true'",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT ALL ON TABLES TO PUBLIC",
+    ],
+)
+def test_a_forged_dump_has_no_rights_outside_its_own_database(bed: DatabaseBed, tmp_path: Path, attack: str) -> None:
+    """Even one that ends the load's transaction first."""
+    database = bed.create("forged", ONE_TABLE)
+    (tmp_path / "attack.sql").write_text(f"COMMIT;\n{attack};\nBEGIN;\n", encoding="utf-8")
+    forger = wrapper(
+        tmp_path / "wrappers",
+        "pg_dump",
+        f'[ "$1" != --help ] || exec "$REAL" "$@"\n"$REAL" "$@" | sed "/^SET row_security/r {tmp_path}/attack.sql"',
+    )
+    session = subprocess.Popen(
+        [programs() / "psql", "-X", "-c", "SELECT pg_sleep(60)"],
+        env={**client_environment(bed, database)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        dumped = bed.dump(database, wrappers=forger)
+        with (
+            bed.staged(database, "forged") as (_names, endpoint),
+            bed.loading(endpoint, dumped.snapshot_id, database) as job,
+        ):
+            assert job.wait() != 0
+            with pytest.raises(LoadFailed, match=r"permission denied|must be|not permitted"):
+                parse_load_log(job.log)
+        assert session.poll() is None
+    finally:
+        session.kill()
+        session.wait()
+    assert one_value(bed, "SELECT count(*) FROM one", database) == "1"
+    bed.postgres.psql("DROP DATABASE forged WITH (FORCE)")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +320,7 @@ def test_swap_killed_between_its_steps_is_finished_by_the_next(bed: DatabaseBed,
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, live: str) -> None:
     names, facts = _staging.names_for(live, "left"), bed.facts(live)
-    _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+    _staging.prepare(bed.postgres.psql, names, facts, 3600)
     bed.postgres.psql("CREATE TABLE half (id int)", names.staged)
     assert {names.staged, names.role} <= set(_staging.leftovers(bed.postgres.psql))
     blocker = subprocess.Popen(
@@ -244,7 +330,7 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, liv
         stderr=subprocess.DEVNULL,
     )
     try:
-        _staging.prepare(bed.postgres.psql, names, facts, OWNER, 3600)
+        _staging.prepare(bed.postgres.psql, names, facts, 3600)
         assert one_value(bed, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", names.staged) == "0"
         _staging.clean_up(bed.postgres.psql, names)
     finally:
@@ -257,7 +343,7 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, liv
 
 def test_loader_may_do_nothing_else(bed: DatabaseBed, live: str) -> None:
     names = _staging.names_for(live, "rights")
-    role = _staging.prepare(bed.postgres.psql, names, bed.facts(live), OWNER, 3600)
+    role = _staging.prepare(bed.postgres.psql, names, bed.facts(live), 3600)
     rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles"
     assert one_value(bed, f"{rights} WHERE rolname = '{role.name}'") == "f|f|f|f|f"
     assert one_value(bed, f"SELECT rolvaliduntil < now() + '61 min' FROM pg_roles WHERE rolname = '{role.name}'") == "t"
@@ -285,5 +371,5 @@ def test_password_verifier_opens_the_server(bed: DatabaseBed, live: str, passwor
     bed.postgres.psql(f"DROP ROLE IF EXISTS verified; CREATE ROLE verified LOGIN PASSWORD {sql.text(verifier)}")
     with bed.dumping(live, endpoint=replace(bed.endpoint(live), user="verified", password=password)) as job:
         assert job.wait() != 0
-        with pytest.raises(DumpFailed, match="permission denied for table one"):
+        with pytest.raises(DumpFailed, match=r"permission denied for table one"):
             parse_dump_log(job.log)

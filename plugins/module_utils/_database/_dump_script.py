@@ -101,14 +101,10 @@ COMMIT;
 """
 )
 
-# A role without SUPERUSER loads the dump, acting as the role that Che connects as. It can't give default privileges of
-# another role, nor grant in another role's name: the whole load would fail. Then the dump goes without any grants, and
-# says so. A superuser's default privileges are another role's too, as no dump is loaded with a superuser's rights.
+# A role without SUPERUSER loads the dump, and makes all of its objects. It can't grant in another role's name: the load
+# would fail. Then the dump goes without any grants, and says so.
 GRANTS_SQL = r"""
-SELECT EXISTS (
-        SELECT FROM pg_default_acl AS a JOIN pg_roles AS r ON r.oid = a.defaclrole
-        WHERE r.rolname <> current_user OR r.rolsuper)
-    OR EXISTS (SELECT FROM pg_class AS o, aclexplode(o.relacl) AS g WHERE g.grantor <> o.relowner)
+SELECT EXISTS (SELECT FROM pg_class AS o, aclexplode(o.relacl) AS g WHERE g.grantor <> o.relowner)
     OR EXISTS (
         SELECT FROM pg_attribute AS a JOIN pg_class AS o ON o.oid = a.attrelid, aclexplode(a.attacl) AS g
         WHERE g.grantor <> o.relowner)
@@ -119,8 +115,8 @@ SELECT EXISTS (
     AS unportable \gset
 SELECT CASE WHEN :'unportable' THEN '--no-privileges' ELSE '' END AS grants_option \gset
 SELECT json_build_object('che_backup', 'warning', 'message',
-    'the grants inside this database are not in the dump: there are default privileges of another role, or grants in'
-    ' the name of a role that does not own the object, and those only a superuser could give again')
+    'the grants inside this database are not in the dump: there are grants in the name of a role that does not own the'
+    ' object, and those only a superuser could give again')
 WHERE :'unportable';
 """
 

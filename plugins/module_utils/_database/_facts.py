@@ -12,7 +12,11 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
-from ansible_collections.community.che.plugins.module_utils._database._properties import PROPERTIES_SQL, read_properties
+from ansible_collections.community.che.plugins.module_utils._database._properties import (
+    DEFAULT_PRIVILEGES_SQL,
+    PROPERTIES_SQL,
+    read_properties,
+)
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import DatabaseProperties
 
@@ -35,9 +39,13 @@ SELECT json_build_object(
 FROM pg_database AS d WHERE d.datname = """
 )
 
-_PUBLIC_OWNER_SQL = (
-    "SELECT json_build_object('owner', pg_get_userbyid(nspowner)) FROM pg_namespace WHERE nspname = 'public';\n"
-)
+# What only a session in the database itself can see.
+_INNER_SQL = f"""
+SELECT json_build_object(
+    'publicOwner', (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'),
+    {DEFAULT_PRIVILEGES_SQL});
+"""
+_UNSEEN = {"publicOwner": None, "defaultPrivileges": None}
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class DatabaseFacts:
         icu_locale: The locale, where ICU gives it; else empty.
         tablespace: Its default tablespace.
         properties: What it is given besides its contents.
-        public_owner: Who owns the schema ``public``; ``None`` when there is no such schema.
+        public_owner: Who owns the schema ``public``; ``None`` when there is no such schema, or it can't be seen.
         bytes: Its size on disk.
         server_version: As ``server_version_num``, for example 150014.
         sessions: How many sessions it has.
@@ -81,10 +89,9 @@ def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
     if not answer:
         return None
     found = _object(answer, database)
-    if not found["row"]["datallowconn"]:
-        return _facts(database, found, None)
-    public = psql(sql.connect(database) + _PUBLIC_OWNER_SQL).strip()
-    return _facts(database, found, str(_object(public, database)["owner"]) if public else None)
+    is_open = found["row"]["datallowconn"]
+    inner = _object(psql(sql.connect(database) + _INNER_SQL).strip(), database) if is_open else _UNSEEN
+    return _facts(database, {**found, **inner})
 
 
 def as_saved(facts: DatabaseFacts, saved: DatabaseFigures) -> DatabaseFacts:
@@ -107,7 +114,7 @@ def _object(answer: str, database: str) -> dict[str, Any]:
     return value
 
 
-def _facts(database: str, found: Mapping[str, Any], public_owner: str | None) -> DatabaseFacts:
+def _facts(database: str, found: Mapping[str, Any]) -> DatabaseFacts:
     row = found["row"]
     # The column was named anew in PostgreSQL 17; before 15 there is none.
     icu_locale = (row.get("daticulocale") or row.get("datlocale") or "") if row.get("datlocprovider") == "i" else ""
@@ -120,7 +127,7 @@ def _facts(database: str, found: Mapping[str, Any], public_owner: str | None) ->
         icu_locale=icu_locale,
         tablespace=found["tablespace"],
         properties=read_properties(found),
-        public_owner=public_owner,
+        public_owner=found["publicOwner"],
         bytes=found["bytes"],
         server_version=found["serverVersion"],
         sessions=found["sessions"],

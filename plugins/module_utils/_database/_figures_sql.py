@@ -14,7 +14,10 @@ Where a binary format says what another database can't know (numbers of types an
 
 from __future__ import annotations
 
-from ansible_collections.community.che.plugins.module_utils._database._properties import PROPERTIES_SQL
+from ansible_collections.community.che.plugins.module_utils._database._properties import (
+    DEFAULT_PRIVILEGES_SQL,
+    PROPERTIES_SQL,
+)
 
 # The timeouts may be set for the role or the database, and the session waits in its transaction while the dump runs.
 # Keepalives keep firewalls from forgetting that waiting connection. Names of functions come from pg_catalog alone.
@@ -117,6 +120,8 @@ SELECT json_build_object(
     'serverVersion', split_part(current_setting('server_version'), ' ', 1),
     'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,"""
     + PROPERTIES_SQL
+    + ","
+    + DEFAULT_PRIVILEGES_SQL
     + r""",
     'tables', (
         SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

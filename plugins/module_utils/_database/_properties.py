@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import (
     DatabaseProperties,
+    DefaultPrivileges,
     Grant,
     Setting,
 )
@@ -29,16 +30,47 @@ PROPERTIES_SQL = r"""
             ORDER BY s.setrole <> 0, pg_get_userbyid(s.setrole))
         FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid)"""
 
+# Another pair, which tells of the database that the session is in. An entry without grants takes defaults away.
+DEFAULT_PRIVILEGES_SQL = r"""
+    'defaultPrivileges', (
+        SELECT json_agg(json_build_object(
+            'owner', pg_get_userbyid(a.defaclrole),
+            'schema', n.nspname,
+            'objects', CASE a.defaclobjtype
+                WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES'
+                WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS' END,
+            'grants', (
+                SELECT json_agg(json_build_object(
+                    'role', CASE g.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END,
+                    'privilege', g.privilege_type, 'grantable', g.is_grantable)
+                    ORDER BY g.grantee <> 0, pg_get_userbyid(g.grantee), g.privilege_type)
+                FROM aclexplode(a.defaclacl) AS g))
+            ORDER BY pg_get_userbyid(a.defaclrole), n.nspname, a.defaclobjtype)
+        FROM pg_default_acl AS a LEFT JOIN pg_namespace AS n ON n.oid = a.defaclnamespace)"""
+
 
 def read_properties(found: Mapping[str, Any]) -> DatabaseProperties:
-    """Read what ``PROPERTIES_SQL`` told; raises KeyError, TypeError or ValueError for anything else."""
+    """Read what both told; raises KeyError, TypeError or ValueError for anything else."""
     return DatabaseProperties(
         connection_limit=int(found["connectionLimit"]),
         comment=found["comment"] or "",
-        grants=tuple(Grant(g["role"] or "", str(g["privilege"]), bool(g["grantable"])) for g in found["grants"] or ()),
+        grants=_grants(found["grants"]),
         settings=tuple(
             Setting(entry["role"] or "", *pair.split("=", 1))
             for entry in found["settings"] or ()
             for pair in entry["settings"]
         ),
+        default_privileges=tuple(
+            DefaultPrivileges(
+                owner=str(entry["owner"]),
+                schema=entry["schema"] or "",
+                objects=str(entry["objects"]),
+                grants=_grants(entry["grants"]),
+            )
+            for entry in found["defaultPrivileges"] or ()
+        ),
     )
+
+
+def _grants(found: list[Mapping[str, Any]] | None) -> tuple[Grant, ...]:
+    return tuple(Grant(g["role"] or "", str(g["privilege"]), bool(g["grantable"])) for g in found or ())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import Grant
 
 _STAGED = "che-staged-"
 _REPLACED = "che-replaced-"
@@ -49,12 +50,11 @@ class TemporaryRole:
     password: str = field(repr=False)
 
 
-def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: str, valid_seconds: int) -> TemporaryRole:
+def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seconds: int) -> TemporaryRole:
     """Create the temporary role and an empty database with the encoding and locale that the facts tell.
 
-    The temporary role acts as the owner of the contents, which may give privileges on them and by default, and so load
-    what the owner once gave. It does not where that owner is a superuser, whose rights no dump is to have; then all
-    belongs to the temporary role until it is handed over.
+    The temporary role is a member of no other, above all not of the one that Che connects as: a dump that somebody
+    forged could drop the database in use otherwise. All that is loaded belongs to it until it is handed over.
 
     What an earlier run with the same names left is removed first.
 
@@ -62,7 +62,6 @@ def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: str
         psql: Runs a script as the server's superuser.
         names: See ``names_for``.
         facts: What the database is to be, see ``as_saved``.
-        owner: The role that gets the contents: the one that Che connects as.
         valid_seconds: For how long the role's password opens anything.
     """
     role = TemporaryRole(names.role, secrets.token_urlsafe(24))
@@ -79,23 +78,8 @@ def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: str
         + sql.connect(names.staged)
         # The dump may comment on it and grant it, which is for its owner to do.
         + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n"
-        + _act_as(owner, names)
     )
     return role
-
-
-def _act_as(owner: str, names: StagedNames) -> str:
-    """The script that makes the temporary role act as an owner who is no superuser, in the new database."""
-    role, staged = sql.name(names.role), sql.name(names.staged)
-    return (
-        f"SELECT NOT rolsuper AS ordinary FROM pg_roles WHERE rolname = {sql.text(owner)} \\gset\n"
-        "\\if :ordinary\n"
-        f"GRANT {sql.name(owner)} TO {role};\n"
-        f"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {staged} TO {sql.name(owner)};\n"
-        f"ALTER SCHEMA public OWNER TO {sql.name(owner)};\n"
-        f"ALTER ROLE {role} IN DATABASE {staged} SET role = {sql.name(owner)};\n"
-        "\\endif\n"
-    )
 
 
 def _create_database(names: StagedNames, facts: DatabaseFacts) -> str:
@@ -124,6 +108,7 @@ def hand_over(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, owner: s
         # What is left of the role now are privileges that its own objects gave it.
         + f"DROP OWNED BY {sql.name(names.role)};\n"
         + (f"ALTER SCHEMA public OWNER TO {sql.name(public)};\n" if public else "")
+        + "".join(f"{statement};\n" for statement in _default_privileges(facts))
         + sql.connect(sql.MAINTENANCE_DATABASE)
         + "BEGIN;\n"
         + "".join(f"{statement};\n" for statement in _properties(names.staged, facts, owner))
@@ -138,15 +123,27 @@ def _properties(database: str, facts: DatabaseFacts, owner: str) -> Iterator[str
     yield f"ALTER {target} CONNECTION LIMIT {given.connection_limit}"
     yield f"COMMENT ON {target} IS {sql.text(given.comment) if given.comment else 'NULL'}"
     yield f"REVOKE ALL ON {target} FROM PUBLIC, {sql.name(facts.owner)}, {sql.name(owner)}"
-    for grant in given.grants:
-        role = sql.name(grant.role) if grant.role else "PUBLIC"
-        yield f"GRANT {grant.privilege} ON {target} TO {role}{' WITH GRANT OPTION' if grant.grantable else ''}"
+    yield from (_grant(grant, target) for grant in given.grants)
     for setting in given.settings:
         assignment = f"SET {sql.setting(setting.name, setting.value)}"
         if not setting.role:
             yield f"ALTER {target} {assignment}"
         else:
             yield f"ALTER ROLE {sql.name(setting.role)} IN {target} {assignment}"
+
+
+def _default_privileges(facts: DatabaseFacts) -> Iterator[str]:
+    for entry in facts.properties.default_privileges:
+        scope = f" IN SCHEMA {sql.name(entry.schema)}" if entry.schema else ""
+        alter = f"ALTER DEFAULT PRIVILEGES FOR ROLE {sql.name(entry.owner)}{scope}"
+        if not entry.schema:
+            yield f"{alter} REVOKE ALL ON {entry.objects} FROM PUBLIC, {sql.name(entry.owner)}"
+        yield from (f"{alter} {_grant(grant, entry.objects)}" for grant in entry.grants)
+
+
+def _grant(grant: Grant, target: str) -> str:
+    role = sql.name(grant.role) if grant.role else "PUBLIC"
+    return f"GRANT {grant.privilege} ON {target} TO {role}{' WITH GRANT OPTION' if grant.grantable else ''}"
 
 
 def clean_up(psql: sql.Psql, names: StagedNames) -> None:

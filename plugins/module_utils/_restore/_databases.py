@@ -184,8 +184,7 @@ class Restorer:
         return facts
 
     def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
-        owner, seconds = staged.database.user, int(self.deadline.left) + 60
-        role = prepare(staged.psql, staged.names, facts, owner, valid_seconds=seconds)
+        role = prepare(staged.psql, staged.names, facts, valid_seconds=int(self.deadline.left) + 60)
         live = endpoint_of(staged.database, self._request.namespace)
         plan = load_job(
             Endpoint(live.host, live.port, staged.names.staged, role.name, role.password),

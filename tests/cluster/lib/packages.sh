@@ -36,6 +36,9 @@ install_packages() {
     fail "packages are missing, and installing them needs root or sudo: apt-get install ${missing[*]}"
   fi
   say "      installing ${missing[*]}"
+  # Tests start PostgreSQL's programs on data of their own; Debian would start a server of the machine's besides.
+  as_root mkdir -p /etc/postgresql-common/createcluster.d
+  echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/che-tests.conf >/dev/null
   update_package_lists
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
     >>"$CACHE/log/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/log/apt.log"

@@ -36,6 +36,7 @@ DATABASE = {
     "comment": None,
     "grants": [{"role": None, "privilege": "CONNECT", "grantable": False}],
     "settings": [{"role": "pgche", "settings": ["search_path=a=b"]}],
+    "defaultPrivileges": [{"owner": "pgche", "schema": None, "objects": "TABLES", "grants": None}],
     "tables": 1,
     "sequences": 1,
 }

@@ -26,6 +26,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import (
     DatabaseProperties,
+    DefaultPrivileges,
     Grant,
     Setting,
 )
@@ -39,6 +40,8 @@ sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 
 integers = st.integers(-LARGEST - 1, LARGEST)
+keywords = st.from_regex(r"[A-Z]{1,9}( [A-Z]{1,9})?", fullmatch=True)
+grants = st.lists(st.builds(Grant, texts, keywords, st.booleans()), max_size=2).map(tuple)
 figures = st.builds(
     DatabaseFigures,
     role=texts,
@@ -55,8 +58,9 @@ figures = st.builds(
         DatabaseProperties,
         st.integers(-1, 100),
         texts,
-        st.lists(st.builds(Grant, texts, texts, st.booleans()), max_size=2).map(tuple),
+        grants,
         st.lists(st.builds(Setting, texts, texts, texts), max_size=2).map(tuple),
+        st.lists(st.builds(DefaultPrivileges, texts, texts, keywords, grants), max_size=2).map(tuple),
     ),
 )
 installation_parts = st.builds(
@@ -122,7 +126,11 @@ EXAMPLE = Manifest(
                 sequences=(SequenceFigures("public", "usr_id_seq", 2, True, 1),),
                 large_objects=LargeObjectFigures(0, ""),
                 properties=DatabaseProperties(
-                    -1, "Che's", (Grant("pgche", "CONNECT", False),), (Setting("pgche", "work_mem", "8MB"),)
+                    -1,
+                    "Che's",
+                    (Grant("pgche", "CONNECT", False),),
+                    (Setting("pgche", "work_mem", "8MB"),),
+                    (DefaultPrivileges("pgche", "che", "TABLES", (Grant("", "SELECT", False),)),),
                 ),
             ),
         ),
