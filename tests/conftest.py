@@ -13,9 +13,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import sampling
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-SEED = int(os.environ.get("CHE_TEST_SEED", "1"))
 
 
 def link_farm() -> Path:
@@ -39,8 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run every case of the soak tests instead of a seeded sample")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    sampling.EXTENT.whole = config.getoption("--soak")
+
+
 def pytest_report_header() -> str:
-    return f"sample of the soak tests: CHE_TEST_SEED={SEED}"
+    return f"sample of the soak tests: CHE_TEST_SEED={sampling.SEED}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("soak"):
             cases[item.nodeid.partition("[")[0]].append(item)
-    chosen = random.Random(SEED)
+    chosen = random.Random(sampling.SEED)
     kept = {chosen.choice(group).nodeid for _, group in sorted(cases.items())}
     dropped = [item for group in cases.values() for item in group if item.nodeid not in kept]
     items[:] = [item for item in items if item not in dropped]

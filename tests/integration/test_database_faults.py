@@ -68,6 +68,7 @@ def fresh_access(bed: DatabaseBed, request: pytest.FixtureRequest) -> Access:
     return bed.access(request.node.name.replace("[", "-").replace("]", ""))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("shell", SHELLS)
 def test_pg_dump_killed_half_way_is_no_snapshot(
     bed: DatabaseBed, large: str, request: pytest.FixtureRequest, shell: str
@@ -104,6 +105,7 @@ def dump_held_half_way(bed: DatabaseBed, database: str, access: Access, patience
             bed.rest.start()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("shell", SHELLS)
 def test_backup_server_gone_half_way(bed: DatabaseBed, large: str, request: pytest.FixtureRequest, shell: str) -> None:
     bed.shell = shell

@@ -36,6 +36,7 @@ def difficult(bed: DatabaseBed) -> str:
     return bed.create("dbche", DIFFICULT)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("shell", SHELLS)
 def test_difficult_database_comes_back_equal(bed: DatabaseBed, difficult: str, shell: str) -> None:
     bed.shell = shell
@@ -165,6 +166,7 @@ def test_five_hundred_tables(bed: DatabaseBed) -> None:
     assert compare(dumped.figures, loaded.figures) == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["dbname=x port=1", 'it\'s $(HOME) "quoted" \\ %s', "ünï/cødé 🦆", "line\nbreak"])
 def test_database_of_any_name(bed: DatabaseBed, name: str) -> None:
     bed.postgres.psql('CREATE DATABASE "' + name.replace('"', '""') + f'" OWNER {OWNER}')

@@ -184,6 +184,7 @@ def test_default_privileges_of_any_role_come_back(bed: DatabaseBed) -> None:
     _swap.drop_replaced(bed.postgres.psql, names)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "attack",
     [

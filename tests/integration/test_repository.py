@@ -182,6 +182,7 @@ def test_a_wrong_password(access: Access, restic: Restic) -> None:
     assert type(_failure(wrong.init)) is errors.RepositoryExists
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("wrong", [{"server_password": "wrong"}, {"username": "wrong"}, {"username": None}])
 def test_wrong_credentials(access: Access, restic: Restic, wrong: dict[str, str | None]) -> None:
     denied = replace(access, **wrong)  # type: ignore[arg-type]
@@ -292,6 +293,7 @@ def test_unchanged_files_in_another_folder_add_less_than_5_percent(
     assert server.stored_bytes() - after_first < 0.05 * (after_first - empty)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("snapshot_id", ["deadbeef", "0" * 64, "latest", "", "--help", "DEADBEEF", "dead"])
 def test_an_unknown_snapshot(restic: Restic, tmp_path: Path, snapshot_id: str) -> None:
     for call in (
@@ -528,6 +530,7 @@ def test_a_restic_that_is_missing_or_none(access: Access, tmp_path: Path) -> Non
     assert type(_failure(Restic(access, binary="true").check_version)) is errors.ResticFailed
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("answer", ["", "welcome", "[]", "{}", '[{"id": 5}]', "null"])
 def test_an_answer_that_is_not_restics(access: Access, tmp_path: Path, answer: str) -> None:
     impostor = Restic(access, binary=str(_script(tmp_path / "restic", f"echo '{answer}'")))

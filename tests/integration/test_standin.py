@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sampling import sampled
 
 STANDIN = Path(__file__).resolve().parents[1] / "standin"
 sys.path.insert(0, str(STANDIN))
@@ -30,7 +31,7 @@ sys.path.insert(0, str(STANDIN))
 from che_standin import database, expectations, installation, manifests, pods, proof, served, server  # noqa: E402
 from che_standin.cluster import Cluster  # noqa: E402
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 SERVER_NAMESPACE = "standin-it-server"
 
 
@@ -61,7 +62,7 @@ def up(namespace: str, variant: str, *more: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="module", params=manifests.VARIANTS)
+@pytest.fixture(scope="module", params=sampled(manifests.VARIANTS))
 def home(request: pytest.FixtureRequest, cluster: Cluster, both_served: None) -> Iterator[str]:
     namespace = f"standin-it-{request.param}"
     installation.destroy_namespace(cluster, namespace)
