@@ -15,7 +15,7 @@ from integration.che_bed import BackupServer, Cluster, Home, expectations, insta
 
 pytestmark = [pytest.mark.soak, pytest.mark.integration]
 
-CASES = 40
+CASES = 20
 NAMESPACE = "soak-random-changes"
 SERVER_NAMESPACE = "soak-random-changes-server"
 # An empty JSON object in base64: what every type of Secret takes for each of its keys.
