@@ -80,7 +80,7 @@ BESIDE = (
         for name in ("own_cluster", "repository", "database_faults", "database_scripts", "database_swap")
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
-    Step("molecule", ("molecule", "test", "--scenario-name", "default"), 15, True, in_export=True, after=_FREE),
+    Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("runner", "tests/runner", minutes=15, needs_cluster=True, after=_FREE),
     integration("targets", after=_FREE),
     integration("documentation", after=_FREE),
