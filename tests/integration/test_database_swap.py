@@ -342,6 +342,39 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, liv
     assert databases(bed, names) == {"database"}
 
 
+@contextmanager
+def client_that_does_not_read(bed: DatabaseBed, database: str, application: str) -> Iterator[None]:
+    """A client with a session of this name, which the server waits for as it waits for one whose node is gone."""
+    copy = "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000)) TO STDOUT"
+    environment = {**client_environment(bed, database), "PGAPPNAME": application}
+    client = subprocess.Popen(
+        [programs() / "psql", "-X", "-c", copy], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with client:
+        waiting = f"SELECT wait_event FROM pg_stat_activity WHERE application_name = '{application}'"
+        while one_value(bed, waiting) != "ClientWrite":
+            assert client.poll() is None
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            client.kill()
+
+
+def test_an_abandoned_session_keeps_no_database_from_going(bed: DatabaseBed, live: str) -> None:
+    gone, there = "che-dump-gone-12345678", "che-load-there-12345678"
+    names = quick(bed, live)
+    with client_that_does_not_read(bed, live, "che-dump-x; DROP"), client_that_does_not_read(bed, live, there):
+        with client_that_does_not_read(bed, live, gone):
+            assert _staging.jobs_with_sessions(bed.postgres.psql) == [gone, there]
+            _staging.end_sessions_of_jobs(bed.postgres.psql, [gone])
+            while gone in _staging.jobs_with_sessions(bed.postgres.psql):
+                time.sleep(0.05)
+        assert _staging.jobs_with_sessions(bed.postgres.psql) == [there]
+    _staging.clean_up(bed.postgres.psql, names)
+    assert databases(bed, names) == {"database"}
+
+
 def test_loader_may_do_nothing_else(bed: DatabaseBed, live: str) -> None:
     names = _staging.names_for(live, "rights")
     role = _staging.prepare(bed.postgres.psql, names, bed.facts(live), 3600)

@@ -100,7 +100,7 @@ def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions
             "ttlSecondsAfterFinished": _TTL_SECONDS,
             "template": {
                 "metadata": {"labels": _labels(options)},
-                "spec": _pod(name, work, job_environment(work, endpoint, access, options), options),
+                "spec": _pod(name, work, job_environment(name, work, endpoint, access, options), options),
             },
         },
     }
@@ -124,9 +124,9 @@ def mounted_files(work: Work, endpoint: Endpoint, access: Access) -> dict[str, s
 
 
 def job_environment(
-    work: Work, endpoint: Endpoint, access: Access, options: JobOptions, mount: str = MOUNT
+    name: str, work: Work, endpoint: Endpoint, access: Access, options: JobOptions, mount: str = MOUNT
 ) -> dict[str, str]:
-    """The environment of the Job's main container. Nothing in it is secret."""
+    """The environment of the main container of the Job with this name. Nothing in it is secret."""
     environment = {
         **endpoint.environment(),
         **work.environment,
@@ -137,7 +137,8 @@ def job_environment(
         "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
         # Without it libpq waits for ever on a Service that has no endpoints.
         "PGCONNECT_TIMEOUT": str(options.connect_seconds),
-        "PGAPPNAME": f"community.che {work.kind}",
+        # So that a session whose Job is gone can be told: see jobs_with_sessions.
+        "PGAPPNAME": name,
         "RESTIC_REPOSITORY_FILE": f"{mount}/repository",
         "RESTIC_PASSWORD_FILE": f"{mount}/repository-password",
     }

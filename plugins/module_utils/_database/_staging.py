@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
@@ -149,6 +149,24 @@ def _grant(grant: Grant, target: str) -> str:
 def clean_up(psql: sql.Psql, names: StagedNames) -> None:
     """Remove the new database and the temporary role of a run, if they are there. Never the one that was replaced."""
     psql(drop_database(names.staged) + f"DROP ROLE IF EXISTS {sql.name(names.role)};\n")
+
+
+def jobs_with_sessions(psql: sql.Psql) -> list[str]:
+    """The names of our Jobs whose sessions this server still has, whether the Jobs are still there or not."""
+    return psql(
+        "SELECT DISTINCT application_name FROM pg_stat_activity "
+        "WHERE application_name ~ '^che-(dump|load)-[a-z0-9-]+$' ORDER BY 1;\n"
+    ).split()
+
+
+def end_sessions_of_jobs(psql: sql.Psql, jobs: Iterable[str]) -> None:
+    """End the sessions of Jobs that are gone.
+
+    One that writes to a pod which went without a word lasts until TCP gives up, a quarter of an hour later, and since
+    PostgreSQL 15 ``DROP DATABASE`` waits for every session of the server, whatever database it uses.
+    """
+    names = ", ".join(sql.text(job) for job in jobs)
+    psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY (ARRAY[{names}]);\n")
 
 
 def drop_database(database: str) -> str:

@@ -23,7 +23,9 @@ from ansible_collections.community.che.plugins.module_utils._database._sql impor
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
     StagedNames,
     clean_up,
+    end_sessions_of_jobs,
     hand_over,
+    jobs_with_sessions,
     names_for,
     prepare,
 )
@@ -32,7 +34,7 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, JOB
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     RESTORE,
@@ -98,6 +100,7 @@ class Restorer:
         for plan in self._plans:
             database, deployment = self._await_database(plan)
             psql = PodPsql(self._cluster, deployment)
+            self._end_orphans(psql)
             staged = Staged(plan, database, deployment, psql, names_for(database.name, self._request.run_id))
             facts = as_saved(self._facts(staged), plan.saved)
             staged.server_version = facts.server_version
@@ -182,6 +185,12 @@ class Restorer:
         if facts.obstacles:
             raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
         return facts
+
+    def _end_orphans(self, psql: PodPsql) -> None:
+        namespace = self._request.namespace
+        gone = [job for job in jobs_with_sessions(psql) if self._cluster.find(JOB, job, namespace) is None]
+        if gone:
+            end_sessions_of_jobs(psql, gone)
 
     def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
         role = prepare(staged.psql, staged.names, facts, valid_seconds=int(self.deadline.left) + 60)
