@@ -139,7 +139,7 @@ def test_a_failing_run_shows_its_stages_and_its_next_step(project: Project, repo
     job = run(project, repository, "restore", repository.variables(che_backup_id="0123456789abcdef"))
 
     assert job.status == "failed"
-    assert any(message.startswith("plan: ") and "no backup has this id" in message for message in failures(job))
+    assert any(message.startswith("plan: ") and "No backup has this id" in message for message in failures(job))
     assert any(message.startswith("plan: ") for message in messages(job))
 
 

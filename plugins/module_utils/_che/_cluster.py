@@ -53,7 +53,7 @@ class CheCluster:
     def __post_init__(self) -> None:
         if kind_of(self.raw) != "CheCluster" or self.api_version not in GENERATIONS:
             raise UnknownCheClusterError(
-                f"the object is not a CheCluster of {' or '.join(GENERATIONS)}",
+                f"The object is not a CheCluster of {' or '.join(GENERATIONS)}",
                 on=f"{self.api_version or 'no apiVersion'}, kind {kind_of(self.raw) or 'none'}",
                 next_step="Use a version of this collection that knows it.",
             )

@@ -125,12 +125,12 @@ class _Secrets:
         """Return the decoded text under a key of a Secret; it is never empty."""
         on = f"Secret {self.namespace}/{name}"
         if name not in self.by_name:
-            raise CredentialsError("the Secret with a database's credentials is missing", on, _NEXT_STEP)
+            raise CredentialsError("The Secret with a database's credentials is missing", on, _NEXT_STEP)
         data = self.by_name[name].get("data") or {}
         try:
             value = base64.b64decode(data.get(key) or "", validate=True).decode()
         except ValueError:
-            raise CredentialsError(f"the key {key} is not text", on, _NEXT_STEP) from None
+            raise CredentialsError(f"The key {key} is not text", on, _NEXT_STEP) from None
         if not value:
-            raise CredentialsError(f"the key {key} is missing or empty", on, _NEXT_STEP)
+            raise CredentialsError(f"The key {key} is missing or empty", on, _NEXT_STEP)
         return value

@@ -32,7 +32,7 @@ class Endpoint:
         """The contents of libpq's password file; raises ``DatabaseError`` for a password that it can't hold."""
         if any(character in self.password for character in "\n\r\0"):
             raise DatabaseError(
-                "the password holds a line break, which PostgreSQL's password file can't",
+                "The password holds a line break, which PostgreSQL's password file can't",
                 f"role {self.user}",
                 "Give the role another password and put it into its Secret.",
             )

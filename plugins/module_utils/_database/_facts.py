@@ -110,7 +110,7 @@ def _object(answer: str, database: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise DatabaseError(f"the server's psql answered {answer[:200]!r}", f"database {database}")
+        raise DatabaseError(f"The server's psql answered {answer[:200]!r}", f"database {database}")
     return value
 
 

@@ -121,5 +121,5 @@ def _reads_one_way(prepared: str) -> bool:
 
 def _storable(value: str) -> str:
     if "\0" in value:
-        raise DatabaseError("a NUL can't be part of a name or a text in PostgreSQL", repr(value))
+        raise DatabaseError("A NUL can't be part of a name or a text in PostgreSQL", repr(value))
     return value

@@ -43,10 +43,10 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
         psql(_allow_connections(names.database, True))
         return Swapped(False, 0.0)
     if names.staged not in there:
-        raise SwapFailed("there is no loaded database to put in its place", f"database {names.database}")
+        raise SwapFailed("There is no loaded database to put in its place", f"database {names.database}")
     if names.replaced in there:
         raise SwapFailed(
-            f"there is a replaced database of this run already, {names.replaced}",
+            f"There is a replaced database of this run already, {names.replaced}",
             f"database {names.database}",
             "Look at what it holds; if nothing, drop it.",
         )
@@ -64,10 +64,10 @@ def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
         if names.database in there:
             psql(_allow_connections(names.database, True))
             return Swapped(False, 0.0)
-        raise SwapFailed("there is no replaced database to put back", f"database {names.database}")
+        raise SwapFailed("There is no replaced database to put back", f"database {names.database}")
     if names.staged in there:
         raise SwapFailed(
-            f"there is a loaded database of this run besides, {names.staged}", f"database {names.database}"
+            f"There is a loaded database of this run besides, {names.staged}", f"database {names.database}"
         )
     return _rename(psql, [(names.database, names.staged), (names.replaced, names.database)], there)
 
@@ -76,7 +76,7 @@ def drop_replaced(psql: sql.Psql, names: StagedNames) -> None:
     """Remove the old database for good: the last step of a restore, once the new one has proved itself."""
     if names.database not in _existing(psql, names):
         raise SwapFailed(
-            "the database that replaced the old one is gone, so the old one is kept", f"database {names.replaced}"
+            "The database that replaced the old one is gone, so the old one is kept", f"database {names.replaced}"
         )
     psql(drop_database(names.replaced))
 
@@ -113,7 +113,7 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> 
         return Swapped(True, float(psql(script).strip()))
     except CheError as error:
         raise SwapFailed(
-            f"the databases could not be swapped: {error.what}{_reopened(psql, in_use, there)}",
+            f"The databases could not be swapped: {error.what}{_reopened(psql, in_use, there)}",
             f"database {place}",
             "Look at who is connected to it (pg_stat_activity, pg_prepared_xacts), then run the task again.",
         ) from None

@@ -129,11 +129,11 @@ def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
     # An empty id is the start of every id, and means none of them.
     found = [backup for backup in backups if wanted and any(id_.startswith(wanted) for id_ in backup.snapshots)]
     if not found:
-        raise CatalogueError("no backup has this id", on=f"id {wanted!a}", next_step=_newest(backups))
+        raise CatalogueError("No backup has this id", on=f"id {wanted!a}", next_step=_newest(backups))
     if len(found) > 1:
         candidates = ", ".join(backup.id for backup in found[:_FEW])
         raise CatalogueError(
-            f"this id is the start of {len(found)} backups' ids",
+            f"This id is the start of {len(found)} backups' ids",
             on=f"id {wanted}",
             next_step=f"Give more digits of the one you mean: {candidates}.",
         )
@@ -143,14 +143,14 @@ def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
 def _latest(backups: Sequence[Backup]) -> Backup:
     complete = [backup for backup in backups if backup.state == COMPLETE]
     if not complete:
-        raise CatalogueError("the repository has no complete backup", on=f"id {LATEST}", next_step=_newest(backups))
+        raise CatalogueError("The repository has no complete backup", on=f"id {LATEST}", next_step=_newest(backups))
     return complete[0]
 
 
 def _require_restorable(backup: Backup, backups: Sequence[Backup]) -> Backup:
     if backup.state == INCOMPLETE:
         raise CatalogueError(
-            "this backup is incomplete: its run did not finish, or one of its parts was removed",
+            "This backup is incomplete: its run did not finish, or one of its parts was removed",
             on=f"id {backup.id[:_SHORT]}, run {backup.run!a}",
             next_step=_newest([other for other in backups if other.state != INCOMPLETE]),
         )

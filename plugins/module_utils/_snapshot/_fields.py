@@ -105,7 +105,7 @@ class Fields:
     @staticmethod
     def _refuse(path: str, expected: str) -> NoReturn:
         raise ManifestError(
-            f"a field should be {expected}",
+            f"A field should be {expected}",
             on=path or "the document as a whole",
             next_step="The backup is damaged, or was not written by this collection. Choose another one.",
         )

@@ -59,7 +59,7 @@ def write_installation(folder: Path, objects: Iterable[RawObject], info: BackupI
     try:
         _write_all(folder, contents)
     except OSError as error:
-        raise LayoutError(f"the backup's files can't be written: {error.strerror}", next_step=_MAKE_ROOM) from error
+        raise LayoutError(f"The backup's files can't be written: {error.strerror}", next_step=_MAKE_ROOM) from error
     return {path: content_digest(content) for path, content in contents.items()}
 
 
@@ -68,7 +68,7 @@ def _documents(objects: Iterable[RawObject]) -> dict[str, RawObject]:
     for obj in objects:
         path = path_of(obj)
         if path in documents:
-            raise LayoutError("two objects have the same place in the backup", on=path, next_step=_CHOOSE)
+            raise LayoutError("Two objects have the same place in the backup", on=path, next_step=_CHOOSE)
         documents[path] = obj
     return documents
 

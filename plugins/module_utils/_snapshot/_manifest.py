@@ -152,7 +152,7 @@ class Manifest:
 def _require_our_version(version: int) -> None:
     if version != VERSION:
         raise ManifestError(
-            f"the manifest has version {version}, this collection reads version {VERSION}",
+            f"The manifest has version {version}, this collection reads version {VERSION}",
             on="manifestVersion",
             next_step="Use the version of the collection that wrote the backup, or a later one.",
         )
@@ -160,12 +160,12 @@ def _require_our_version(version: int) -> None:
 
 def _decode(document: bytes) -> object:
     if len(document) > _MAX_BYTES:
-        raise ManifestError(f"the manifest is larger than {_MAX_BYTES} bytes", on=FILE_NAME, next_step=_DAMAGED)
+        raise ManifestError(f"The manifest is larger than {_MAX_BYTES} bytes", on=FILE_NAME, next_step=_DAMAGED)
     try:
         return json.loads(document.decode(), parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
     # A RecursionError is how the decoder bounds the depth.
     except (ValueError, RecursionError):
-        raise ManifestError("the manifest is not JSON", on=FILE_NAME, next_step=_DAMAGED) from None
+        raise ManifestError("The manifest is not JSON", on=FILE_NAME, next_step=_DAMAGED) from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

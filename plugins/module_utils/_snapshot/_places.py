@@ -41,12 +41,12 @@ def path_of(obj: RawObject) -> str:
     """
     kind, name = kind_of(obj), name_of(obj)
     if not _NAME.fullmatch(name):
-        raise LayoutError("the object's name can't be that of a file", on=f"{kind} {name!a}", next_step=_RENAME)
+        raise LayoutError("The object's name can't be that of a file", on=f"{kind} {name!a}", next_step=_RENAME)
     if kind in _FILES:
         return _FILES[kind]
     if kind in _FOLDERS:
         return f"{_FOLDERS[kind]}/{name}{SUFFIX}"
-    raise LayoutError("objects of this kind have no place in a backup", on=f"{kind} {name}", next_step=_REPORT)
+    raise LayoutError("Objects of this kind have no place in a backup", on=f"{kind} {name}", next_step=_REPORT)
 
 
 def object_at(path: str, document: object) -> dict[str, Any]:

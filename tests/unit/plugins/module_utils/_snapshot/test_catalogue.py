@@ -166,7 +166,7 @@ def test_an_id_leads_to_a_backup(wanted: str, found: str) -> None:
 
 @pytest.mark.parametrize("wanted", ["", "ff", "A3", "a3".ljust(65, "0"), "r1", "a3\n", "latest "])
 def test_an_unknown_id_names_the_newest(wanted: str) -> None:
-    with pytest.raises(CatalogueError, match="no backup has this id") as caught:
+    with pytest.raises(CatalogueError, match="No backup has this id") as caught:
         resolve(BACKUPS, wanted)
     assert caught.value.next_step == (
         "Choose another one; the newest are b1000000 of 2026-01-01 12:05 (legacy), "
