@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make test` consists of, as tables: two lanes of steps that run beside each other."""
+"""What `make test` consists of, as tables: lanes of steps that run beside each other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def integration(name: str, minutes: int = 20, after: str = "") -> Step:
     return pytest(name, f"tests/integration/test_{name}.py", minutes=minutes, needs_cluster=True, after=after)
 
 
-# Two lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
+# The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
 # cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
 ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
 SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
@@ -81,12 +81,14 @@ BESIDE = (
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
-    pytest("runner", "tests/runner", minutes=15, needs_cluster=True, after=_FREE),
-    integration("targets", after=_FREE),
-    integration("documentation", after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
-LANES = (MAIN, BESIDE)
+PLAYBOOKS = (
+    integration("targets", minutes=25, after=_FREE),
+    pytest("runner", "tests/runner", minutes=20, needs_cluster=True, after=_FREE),
+    integration("documentation", after=_FREE),
+)
+LANES = (MAIN, BESIDE, PLAYBOOKS)
 
 # What several steps are called together.
 GROUPS = {
