@@ -114,6 +114,8 @@ class BackupServer:
 
     @classmethod
     def up(cls, cluster: Cluster, namespace: str, **options: Any) -> BackupServer:
+        """Bring one up from nothing: an interrupted run may have left one with repositories of other passwords."""
+        server.down(cluster, namespace)
         found = server.up(cluster, server.Options(namespace, **options))
         password = Path(found["password_file"]).read_text(encoding="utf-8")
         return cls(namespace, found["url"], found["username"], password, found["ca_file"])
