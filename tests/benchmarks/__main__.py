@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 
 from ansible_collections.community.che.plugins.module_utils._kube._connect import connect_cluster
-from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
+from integration.che_bed import BackupServer, Cluster, Home, installation, new_home, server
 
 from benchmarks import dump, objects
 from benchmarks.table import Row, write_page
@@ -25,30 +24,31 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=1000)
     wanted = parser.parse_args()
     cluster = Cluster()
-    server = BackupServer.up(cluster, SERVER)
+    backup_server = BackupServer.up(cluster, SERVER)
     rows = [
-        *_database(cluster, server, wanted.database_mb),
-        *_objects(cluster, server, wanted.objects),
+        *_database(cluster, backup_server, wanted.database_mb),
+        *_objects(cluster, backup_server, wanted.objects),
     ]
+    server.down(cluster, SERVER)
     write_page(rows, f"{os.cpu_count()} cores, everything (cluster, database, backup server) on one machine")
 
 
-def _database(cluster: Cluster, server: BackupServer, megabytes: int) -> list[Row]:
-    repository = server.repository(f"benchmarks-{time.time_ns()}")
+def _database(cluster: Cluster, backup_server: BackupServer, megabytes: int) -> list[Row]:
+    repository = backup_server.repository("database")
     home = new_home(cluster, f"{NAMESPACE}-database", "v1", repository, size_mb=megabytes)
     rows = dump.measure(connect_cluster({}), home.namespace, repository, megabytes)
     installation.destroy_namespace(cluster, home.namespace)
     return rows
 
 
-def _objects(cluster: Cluster, server: BackupServer, extra: int) -> list[Row]:
+def _objects(cluster: Cluster, backup_server: BackupServer, extra: int) -> list[Row]:
     namespace = f"{NAMESPACE}-objects"
     installation.destroy_namespace(cluster, namespace)
     wanted = installation.Wanted(variant="v1", namespace=namespace, extra_objects=extra)
     installation.up(cluster, wanted)
     rows = objects.measure(namespace, extra)
     installation.destroy_namespace(cluster, namespace)
-    home = new_home(cluster, namespace, "v1", server.repository(f"small-{time.time_ns()}"))
+    home = new_home(cluster, namespace, "v1", backup_server.repository("small"))
     rows += _stages(home)
     installation.destroy_namespace(cluster, namespace)
     return rows
