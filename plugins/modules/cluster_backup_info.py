@@ -97,6 +97,9 @@ backups:
           old Che operator and has no manifest.
       type: str
       sample: complete
+    safety:
+      description: Whether a restore made it of what was there before. It is restored by its id, never as V(latest).
+      type: bool
     created:
       description: When it was made.
       type: str

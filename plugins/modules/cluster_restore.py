@@ -31,7 +31,9 @@ extends_documentation_fragment:
   - community.che.backup_server.reference
 options:
   id:
-    description: V(latest), the newest complete backup, or the full or short id of a backup or of one of its parts.
+    description:
+      - The full or short id of a backup or of one of its parts, or V(latest), the newest complete backup.
+      - Safety backups of restores don't count as the latest, so that a restore which is run again brings back the same.
     type: str
     default: latest
   safety_backup:

@@ -370,7 +370,7 @@ def test_a_server_that_is_stopped_half_way_is_told_in_bounded_time(
 def test_a_restore_that_is_stopped_half_way_leaves_the_database_as_it_was(home: Home) -> None:
     home.sql("DELETE FROM che.audit;")
     before = home.proof()
-    running = home.start("cluster_restore", run_id="stopped-restore", safety_backup=False, backup_server=home_server())
+    running = home.start("cluster_restore", run_id="stopped-restore", backup_server=home_server())
     with frozen(home, LOAD):
         running.process.send_signal(signal.SIGTERM)
     outcome = running.outcome(90)
@@ -391,6 +391,7 @@ def values(home: Home, query: str) -> list[str]:
 
 
 def test_the_same_restore_works_when_it_is_run_again(home: Home) -> None:
+    """The newest complete backup is by now what the first run saved of the state to get away from."""
     result = home.run("cluster_restore", safety_backup=False, backup_server=home_server())
 
     assert result["changed"] is True

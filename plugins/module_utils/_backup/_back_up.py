@@ -73,7 +73,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             run.warnings += [f"{item.database.name}: {words}" for item in dumped for words in item.result.warnings]
         # Upstream's own spelling: those who knew the old operator look for this sentence.
         with run.stage("seal", "Sending backup shapshot to backup server"):
-            sealed = _seal(run, installation, repository, dumped)
+            sealed = _seal(run, installation, repository, dumped, request.safety)
         run.sealed(sealed.id)
         run.say(f"Backup {sealed.id[:8]} is complete")
     return _result(run, installation, repository, sealed, dumped)
@@ -94,10 +94,12 @@ def _dump_message(installation: Installation) -> str:
     return f"Dumping databases: {names}" if names else "No database to dump"
 
 
-def _seal(run: Run, installation: Installation, repository: Repository, dumped: Sequence[DumpedDatabase]) -> Sealed:
+def _seal(
+    run: Run, installation: Installation, repository: Repository, dumped: Sequence[DumpedDatabase], safety: bool
+) -> Sealed:
     part, summary = send_installation(installation, repository, run.run_id)
     parts = [part, *(database_part(item, repository) for item in dumped)]
-    manifest, snapshot_id = seal(installation, parts, repository, run.run_id)
+    manifest, snapshot_id = seal(installation, parts, repository, run.run_id, safety)
     added = summary.data_added_packed + sum(item.result.data_added_packed for item in dumped)
     return Sealed(snapshot_id, manifest, added)
 

@@ -107,6 +107,7 @@ def _shown(backup: Backup) -> dict[str, Any]:
         "short_id": backup.id[:8],
         "run_id": backup.run,
         "state": backup.state,
+        "safety": backup.safety,
         "created": backup.created.isoformat(),
         "parts": [
             {"kind": part.kind, "name": part.name, "snapshot": part.snapshot, "bytes": part.bytes}

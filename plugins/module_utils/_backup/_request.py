@@ -43,7 +43,7 @@ class BackupRequest:
     """One backup to make.
 
     ``timeout`` is in seconds. ``beside_legacy`` allows writing into a repository that holds the old operator's
-    snapshots.
+    snapshots. ``safety`` says that a restore makes it, of what is there before.
     """
 
     namespace: str
@@ -55,6 +55,7 @@ class BackupRequest:
     restic_path: str
     beside_legacy: bool
     check_mode: bool
+    safety: bool = False
 
     @classmethod
     def read(cls, params: Mapping[str, Any], check_mode: bool) -> BackupRequest:

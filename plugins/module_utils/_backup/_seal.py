@@ -92,7 +92,7 @@ def database_part(dumped: DumpedDatabase, repository: Repository) -> Part:
 
 
 def seal(
-    installation: Installation, parts: Sequence[Part], repository: Repository, run_id: str
+    installation: Installation, parts: Sequence[Part], repository: Repository, run_id: str, safety: bool
 ) -> tuple[Manifest, str]:
     """Write the manifest as a snapshot of its own, last of all.
 
@@ -120,7 +120,7 @@ def seal(
     text = manifest.to_json()
     with tempfile.TemporaryDirectory(prefix="che-backup-") as scratch:
         Path(scratch, FILE_NAME).write_text(text, encoding="utf-8")
-        tags = seal_tags(run_id, len(parts))
+        tags = seal_tags(run_id, len(parts), safety)
         summary = repository.restic.backup_folder(Path(scratch), tags, host=che_cluster.namespace)
     try:
         read_back = repository.restic.dump(summary.snapshot_id, FILE_NAME, MANIFEST_LIMIT)

@@ -63,6 +63,7 @@ class RestoreRequest:
             # Whoever restores from this repository has chosen it; refusing now would only cost the safety.
             beside_legacy=True,
             check_mode=False,
+            safety=True,
         )
 
 

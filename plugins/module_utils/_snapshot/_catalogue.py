@@ -54,6 +54,7 @@ class Backup:
         parts: Its parts, oldest first.
         bytes: What its parts hold together.
         data_added: What its snapshots added to the repository, packed.
+        safety: Whether a restore made it of what was there before.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Backup:
     parts: tuple[PartRef, ...]
     bytes: int
     data_added: int
+    safety: bool = False
 
     @property
     def snapshots(self) -> frozenset[str]:
@@ -94,14 +96,16 @@ def _backups_of_run(run: str, members: Sequence[tuple[Tags, Snapshot]]) -> list[
             parts[tags.part, tags.name] = (tags, snapshot)
     newest = list(parts.values())
     seals = [
-        _backup(COMPLETE if tags.parts == len(parts) else INCOMPLETE, run, snapshot, newest)
+        _backup(COMPLETE if tags.parts == len(parts) else INCOMPLETE, run, snapshot, newest, tags.is_safety)
         for tags, snapshot in members
         if tags.is_seal
     ]
     return seals or [_backup(INCOMPLETE, run, newest[-1][1], newest)]
 
 
-def _backup(state: str, run: str, head: Snapshot, parts: Sequence[tuple[Tags, Snapshot]]) -> Backup:
+def _backup(
+    state: str, run: str, head: Snapshot, parts: Sequence[tuple[Tags, Snapshot]], safety: bool = False
+) -> Backup:
     added = {snapshot.id: snapshot.data_added or 0 for snapshot in (head, *(part for _tags, part in parts))}
     return Backup(
         id=head.id,
@@ -111,6 +115,7 @@ def _backup(state: str, run: str, head: Snapshot, parts: Sequence[tuple[Tags, Sn
         parts=tuple(PartRef(tags.part, tags.name, part.id, part.bytes or 0) for tags, part in parts),
         bytes=sum(part.bytes or 0 for _tags, part in parts),
         data_added=sum(added.values()),
+        safety=safety,
     )
 
 
@@ -119,7 +124,8 @@ def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
 
     Args:
         backups: As ``catalogue`` returns them.
-        wanted: ``latest``, which is the newest complete one, or the start of the id of a seal or of a part.
+        wanted: ``latest``, which is the newest complete one that is no safety backup, or the start of the id of a seal
+            or of a part. A restore that failed and is run again must not take the state that it has left for the goal.
 
     Raises:
         CatalogueError: The id leads to no backup, to several, or to an incomplete one.
@@ -142,9 +148,11 @@ def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
 
 def _latest(backups: Sequence[Backup]) -> Backup:
     complete = [backup for backup in backups if backup.state == COMPLETE]
-    if not complete:
-        raise CatalogueError("The repository has no complete backup", on=f"id {LATEST}", next_step=_newest(backups))
-    return complete[0]
+    wanted = [backup for backup in complete if not backup.safety]
+    if not wanted:
+        what = "no complete backup but safety backups of restores" if complete else "no complete backup"
+        raise CatalogueError(f"The repository has {what}", on=f"id {LATEST}", next_step=_newest(backups))
+    return wanted[0]
 
 
 def _require_restorable(backup: Backup, backups: Sequence[Backup]) -> Backup:

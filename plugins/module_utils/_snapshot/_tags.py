@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 OURS = "community.che"
 _SEAL = "seal"
+_SAFETY = "safety"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Tags:
         name: The part's name, for example a database's; empty for a part that needs none.
         is_seal: Whether it is a seal.
         parts: How many parts the seal seals; ``None`` when that can't be read.
+        is_safety: Whether it is the seal of what a restore saved before it changed anything.
     """
 
     run: str
@@ -33,6 +35,7 @@ class Tags:
     name: str = ""
     is_seal: bool = False
     parts: int | None = None
+    is_safety: bool = False
 
 
 def part_tags(run: str, part: str, name: str = "") -> tuple[str, ...]:
@@ -41,9 +44,10 @@ def part_tags(run: str, part: str, name: str = "") -> tuple[str, ...]:
     return (*tags, f"name={quote(name, safe='')}") if name else tags
 
 
-def seal_tags(run: str, parts: int) -> tuple[str, ...]:
-    """Return the tags of the seal of so many parts."""
-    return (OURS, f"run={run}", _SEAL, f"parts={parts}")
+def seal_tags(run: str, parts: int, safety: bool = False) -> tuple[str, ...]:
+    """Return the tags of the seal of so many parts, of a safety backup if it is one."""
+    tags = (OURS, f"run={run}", _SEAL, f"parts={parts}")
+    return (*tags, _SAFETY) if safety else tags
 
 
 def read_tags(tags: Sequence[str]) -> Tags | None:
@@ -59,4 +63,5 @@ def read_tags(tags: Sequence[str]) -> Tags | None:
         name=unquote(values.get("name", "")),
         is_seal=_SEAL in values,
         parts=int(parts) if parts.isascii() and parts.isdigit() and len(parts) < 10 else None,
+        is_safety=_SEAL in values and _SAFETY in values,
     )

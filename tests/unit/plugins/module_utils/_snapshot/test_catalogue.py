@@ -43,8 +43,8 @@ def database(start: str, minute: int, run: str, name: str = "dbche") -> Snapshot
     return snapshot(start, minute, part_tags(run, "database", name))
 
 
-def seal(start: str, minute: int, run: str, parts: int) -> Snapshot:
-    return snapshot(start, minute, seal_tags(run, parts), size=5)
+def seal(start: str, minute: int, run: str, parts: int, safety: bool = False) -> Snapshot:
+    return snapshot(start, minute, seal_tags(run, parts, safety), size=5)
 
 
 def legacy(start: str, minute: int) -> Snapshot:
@@ -199,6 +199,18 @@ def test_an_empty_repository(wanted: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         resolve([], wanted)
     assert "make a backup first" in caught.value.next_step
+
+
+def test_latest_is_never_what_a_restore_saved_before_it_began() -> None:
+    safety = [installation("e1", 5, "r5-safety"), seal("e2", 6, "r5-safety", 1, safety=True)]
+    backups = catalogue([*COMPLETE, *safety])
+
+    assert [backup.safety for backup in backups] == [True, False]
+    assert resolve(backups, "latest").id.startswith("a3")
+    assert resolve(backups, "e2").id.startswith("e2")
+    with pytest.raises(CatalogueError, match="but safety backups of restores") as caught:
+        resolve(catalogue(safety), "latest")
+    assert "e2" in caught.value.next_step
 
 
 def test_latest_is_never_a_legacy_or_an_incomplete_one() -> None:

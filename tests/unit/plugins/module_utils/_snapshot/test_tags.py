@@ -30,6 +30,7 @@ def test_the_words() -> None:
     assert part_tags("r1", "installation") == ("community.che", "run=r1", "part=installation")
     assert part_tags("r1", "database", "my,db") == ("community.che", "run=r1", "part=database", "name=my%2Cdb")
     assert seal_tags("r1", 2) == ("community.che", "run=r1", "seal", "parts=2")
+    assert seal_tags("r1", 2, safety=True) == ("community.che", "run=r1", "seal", "parts=2", "safety")
 
 
 @pytest.mark.parametrize(
