@@ -9,7 +9,6 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,7 +23,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # The last soak run
 
-Written by `make soak`; `make test` runs a sample of the same tests.
+Written by `make soak`, which runs one step after the other, or by `tests/tools/run-tests --soak STEP` for one of them;
+each row is of the last run of its step. `make test` runs a sample of the same tests.
 """
 
 
@@ -45,26 +45,43 @@ def print_table(results: Sequence[Result], seconds: float) -> None:
     print(f"{'all':<16}{'':>25}{seconds:>9.0f}\n")
 
 
-def write_soak_report(results: Sequence[Result], path: Path) -> None:
+def write_soak_report(steps: Sequence[Step], path: Path) -> None:
+    """Write the page about the long steps: of each the last run that this checkout has seen."""
+    suites = [(step.name, suite_of(step)) for step in steps if step.junit_file.is_file()]
     lines = [
         SOAK_HEAD,
-        f"Run on {datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}.\n",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}.\n",
+        "| step | run on | passed | failed | skipped | seconds |",
+        "|---|---|---|---|---|---|",
+        *(f"| {name} | {' | '.join(summary(suite))} |" for name, suite in suites),
+        "",
         "| test | result | seconds |",
         "|---|---|---|",
-        *(f"| {name} | {verdict} | {seconds:.0f} |" for result in results for name, verdict, seconds in rows(result)),
+        *(f"| {' | '.join(row)} |" for _name, suite in suites for row in rows(suite)),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def rows(result: Result) -> Iterator[tuple[str, str, float]]:
-    if not result.step.junit_file.is_file():
-        yield result.step.name, str(result.count), result.seconds
-        return
-    for case in ElementTree.parse(result.step.junit_file).getroot().iter("testcase"):
+def suite_of(step: Step) -> ElementTree.Element:
+    suite = ElementTree.parse(step.junit_file).getroot().find("testsuite")
+    if suite is None:
+        raise ValueError(f"{step.junit_file} is not pytest's report")
+    return suite
+
+
+def summary(suite: ElementTree.Element) -> Iterator[str]:
+    count = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+    failed = count["failures"] + count["errors"]
+    yield suite.get("timestamp", "")[:10]
+    yield str(count["tests"] - failed - count["skipped"])
+    yield str(failed)
+    yield str(count["skipped"])
+    yield f"{float(suite.get('time', '0')):.0f}"
+
+
+def rows(suite: ElementTree.Element) -> Iterator[tuple[str, str, str]]:
+    for case in suite.iter("testcase"):
         bad = {child.tag for child in case} & {"failure", "error", "skipped"}
         verdict = ", ".join(sorted(bad)) or "passed"
-        yield (
-            f"{case.get('classname', '').rpartition('.')[2]}: {case.get('name')}",
-            verdict,
-            float(case.get("time", "0")),
-        )
+        name = f"{case.get('classname', '').rpartition('.')[2]}: {case.get('name')}"
+        yield name.replace("|", "\\|"), verdict, f"{float(case.get('time', '0')):.0f}"

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     results = run_all(lanes)
     print_table(results, time.monotonic() - began)
     if options.soak:
-        write_soak_report(results, CHECKOUT / "docs" / "soak.md")
+        write_soak_report(soak_steps(), CHECKOUT / "docs" / "soak.md")
     total = sum((result.count for result in results), Count())
     print(total, flush=True)
     return 0 if total.failed == 0 and total.passed > 0 else 1
@@ -64,7 +64,7 @@ def step_names() -> list[str]:
 
 def chosen_lanes(options: argparse.Namespace) -> list[list[Step]]:
     if options.soak:
-        return [list(soak_steps())]
+        return [chosen_of(soak_steps(), options.steps)]
     names = [name for word in options.steps for name in GROUPS.get(word, (word,))]
     unknown = sorted(set(names) - set(step_names()))
     if unknown:
@@ -74,6 +74,14 @@ def chosen_lanes(options: argparse.Namespace) -> list[list[Step]]:
     if any(step.needs_cluster for step in steps) and CLUSTER_UP not in steps:
         lanes[0].insert(0, CLUSTER_UP)
     return lanes
+
+
+def chosen_of(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
+    """The steps of these names, and the cluster that they need; all of them when no name is given."""
+    unknown = sorted(set(names) - {step.name for step in steps})
+    if unknown:
+        sys.exit(f"No long step is named {', '.join(unknown)}. There are: {', '.join(step.name for step in steps)}")
+    return [step for step in steps if not names or step.name in names or step == CLUSTER_UP]
 
 
 @dataclass(frozen=True)
