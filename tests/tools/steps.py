@@ -84,7 +84,7 @@ BESIDE = (
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
 PLAYBOOKS = (
-    integration("targets", minutes=25, after=_FREE),
+    integration("targets", minutes=40, after=_FREE),
     pytest("runner", "tests/runner", minutes=20, needs_cluster=True, after=_FREE),
     integration("documentation", after=_FREE),
 )
