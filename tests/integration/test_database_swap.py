@@ -21,6 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._database._errors im
 from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
 from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from integration.che_bed import wait_until
 from integration.database_bed import DIFFICULT, OWNER, OWNER_PASSWORD, DatabaseBed, database_bed
 from integration.job_process import wrapper
 from integration.postgres_server import programs
@@ -352,27 +353,27 @@ def client_that_does_not_read(bed: DatabaseBed, database: str, application: str)
     )
     with client:
         waiting = f"SELECT wait_event FROM pg_stat_activity WHERE application_name = '{application}'"
-        while one_value(bed, waiting) != "ClientWrite":
-            assert client.poll() is None
-            time.sleep(0.05)
         try:
+            wait_until(lambda: one_value(bed, waiting) == "ClientWrite", 30, lambda: f"{application} does not wait")
             yield
         finally:
             client.kill()
 
 
-def test_an_abandoned_session_keeps_no_database_from_going(bed: DatabaseBed, live: str) -> None:
-    gone, there = "che-dump-gone-12345678", "che-load-there-12345678"
-    names = quick(bed, live)
-    with client_that_does_not_read(bed, live, "che-dump-x; DROP"), client_that_does_not_read(bed, live, there):
-        with client_that_does_not_read(bed, live, gone):
-            assert _staging.jobs_with_sessions(bed.postgres.psql) == [gone, there]
-            _staging.end_sessions_of_jobs(bed.postgres.psql, [gone])
-            while gone in _staging.jobs_with_sessions(bed.postgres.psql):
-                time.sleep(0.05)
-        assert _staging.jobs_with_sessions(bed.postgres.psql) == [there]
-    _staging.clean_up(bed.postgres.psql, names)
-    assert databases(bed, names) == {"database"}
+GONE, THERE = "che-dump-gone-12345678", "che-load-there-12345678"
+
+
+def test_only_the_sessions_of_the_named_jobs_end(bed: DatabaseBed, live: str) -> None:
+    with (
+        client_that_does_not_read(bed, live, "che-dump-x; DROP"),
+        client_that_does_not_read(bed, live, THERE),
+        client_that_does_not_read(bed, live, GONE),
+    ):
+        assert _staging.jobs_with_sessions(bed.postgres.psql) == [GONE, THERE]
+        _staging.end_sessions_of_jobs(bed.postgres.psql, [GONE])
+        wait_until(
+            lambda: _staging.jobs_with_sessions(bed.postgres.psql) == [THERE], 30, lambda: f"{GONE} has not ended"
+        )
 
 
 def test_loader_may_do_nothing_else(bed: DatabaseBed, live: str) -> None:

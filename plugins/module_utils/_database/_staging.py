@@ -162,8 +162,9 @@ def jobs_with_sessions(psql: sql.Psql) -> list[str]:
 def end_sessions_of_jobs(psql: sql.Psql, jobs: Iterable[str]) -> None:
     """End the sessions of Jobs that are gone.
 
-    One that writes to a pod which went without a word lasts until TCP gives up, a quarter of an hour later, and since
-    PostgreSQL 15 ``DROP DATABASE`` waits for every session of the server, whatever database it uses.
+    One that writes to a pod which went without a word lasts until TCP gives up, a quarter of an hour later. With such
+    sessions on a PostgreSQL 15 a restore's ``DROP DATABASE`` was seen to hang; it wants an answer of every session of
+    the server, whatever database that uses.
     """
     names = ", ".join(sql.text(job) for job in jobs)
     psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY (ARRAY[{names}]);\n")
