@@ -47,21 +47,39 @@ def server_spec() -> ArgumentSpec:
                     "repository_path": {"type": "str"},
                 },
             },
+            "awss3": {
+                "type": "dict",
+                "options": {
+                    "protocol": {"type": "str", "choices": ["https", "http"], "default": "https"},
+                    "hostname": {"type": "str", "default": "s3.amazonaws.com"},
+                    "port": {"type": "int"},
+                    "repository_path": {"type": "str", "required": True},
+                },
+            },
             "repository_password": {"type": "str", "no_log": True},
             "repository_password_secret": {"type": "str", "no_log": False},
             "server_username": {"type": "str"},
             "server_password": {"type": "str", "no_log": True},
             "server_credentials_secret": {"type": "str", "no_log": False},
+            "s3_access_key_id": {"type": "str", "no_log": False},
+            "s3_secret_access_key": {"type": "str", "no_log": True},
+            "s3_session_token": {"type": "str", "no_log": True},
+            "s3_profile": {"type": "str"},
+            "s3_region": {"type": "str"},
+            "s3_bucket_lookup": {"type": "str", "choices": ["auto", "path", "dns"]},
             "server_ca_path": {"type": "path"},
             "server_ca_content": {"type": "str"},
             "server_ca_secret": {"type": "str", "no_log": False},
             "restic_path": {"type": "path", "default": "restic"},
         },
         mutually_exclusive=[
-            ("repository_url", "rest"),
+            ("repository_url", "rest", "awss3"),
             ("repository_password", "repository_password_secret"),
             ("server_username", "server_credentials_secret"),
             ("server_password", "server_credentials_secret"),
+            ("s3_access_key_id", "server_credentials_secret", "s3_profile"),
+            ("s3_secret_access_key", "server_credentials_secret", "s3_profile"),
+            ("s3_session_token", "server_credentials_secret", "s3_profile"),
             ("server_ca_path", "server_ca_content", "server_ca_secret"),
         ],
     )
@@ -71,7 +89,7 @@ def server_reference_spec() -> ArgumentSpec:
     """How a task names a backup server: by its name in the cluster, or inline."""
     return server_spec() + ArgumentSpec(
         {"backup_server": {"type": "str"}},
-        mutually_exclusive=[("backup_server", "repository_url"), ("backup_server", "rest")],
+        mutually_exclusive=[("backup_server", place) for place in ("repository_url", "rest", "awss3")],
     )
 
 

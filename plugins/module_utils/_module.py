@@ -8,6 +8,7 @@ A use case returns what the task returns, and raises ``CheError`` for everything
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -20,6 +21,10 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._connect import CONNECT_IMPORT_ERROR, connect_cluster
 from ansible_collections.community.che.plugins.module_utils._kube._exec import STREAM_IMPORT_ERROR
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
+from ansible_collections.community.che.plugins.module_utils._server._environment import (
+    REPOSITORY_URL,
+    SECRET_VARIABLES,
+)
 from ansible_collections.community.che.plugins.module_utils._server._stored import YAML_IMPORT_ERROR
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
@@ -44,7 +49,7 @@ class CheModule:
             required_if=spec.required_if,
             supports_check_mode=True,
         )
-        self._hide_password_of_url()
+        self._hide_secrets()
 
     @property
     def params(self) -> dict[str, Any]:
@@ -79,9 +84,11 @@ class CheModule:
             if trace:
                 self._module.fail_json(msg=missing_required_lib(library), exception=trace)
 
-    def _hide_password_of_url(self) -> None:
-        """A URL may carry a password; Ansible echoes a task's options, and must not echo that."""
-        self._module.no_log_values.update(filter(None, _secrets_of(self.params.get("repository_url") or "")))
+    def _hide_secrets(self) -> None:
+        """A URL may carry a password, and so does the environment; Ansible echoes options, and must not echo that."""
+        for url in (self.params.get("repository_url"), os.environ.get(REPOSITORY_URL)):
+            self._module.no_log_values.update(filter(None, _secrets_of(url or "")))
+        self._module.no_log_values.update(filter(None, map(os.environ.get, SECRET_VARIABLES)))
 
 
 def _secrets_of(url: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
 
@@ -75,8 +76,7 @@ def _access(repository: dict[str, Any], suffix: str) -> Access:
     access = Access(
         server=parse_repository_url(f"{repository['repository_url']}-{suffix}-{time.time_ns()}").server,
         password=repository["repository_password"],
-        username=repository["server_username"],
-        server_password=repository["server_password"],
+        credentials=UserAndPassword(repository["server_username"], repository["server_password"]),
         ca_certificate=Path(repository["server_ca_path"]).read_text(encoding="ascii"),
     )
     Restic(access).init()

@@ -25,6 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._database._endpoint 
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions
 from ansible_collections.community.che.plugins.module_utils._database._load import LoadResult, load_job, parse_load_log
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from integration.job_process import JobProcess, shell_folder
@@ -61,8 +62,7 @@ class DatabaseBed:
         access = Access(
             RestServer("localhost", repository, port=self.rest.port),
             REPOSITORY_PASSWORD,
-            USERNAME,
-            SERVER_PASSWORD,
+            UserAndPassword(USERNAME, SERVER_PASSWORD),
             self.authority.certificate,
         )
         if initialise and not (self.rest.data / repository / "config").exists():

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
@@ -320,8 +321,7 @@ def incomplete(home: Home, backup_server: BackupServer, tmp_path_factory: pytest
     access = Access(
         parse_repository_url(home.repository["repository_url"]).server,
         home.repository["repository_password"],
-        backup_server.username,
-        backup_server.password,
+        UserAndPassword(backup_server.username, backup_server.password),
         Path(backup_server.ca_path).read_text(encoding="ascii"),
     )
     summary = Restic(access).backup_folder(folder, part_tags("killed", "installation"), host=home.namespace)

@@ -25,6 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._repository import _
 from ansible_collections.community.che.plugins.module_utils._repository import _restic_command
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from integration.rest_server import (
@@ -94,8 +95,7 @@ def _access_to(server: RestServerProcess, authority: Authority | None, path: str
     return Access(
         RestServer("localhost", path, protocol, server.port),
         PASSWORD,
-        USERNAME,
-        SERVER_PASSWORD,
+        UserAndPassword(USERNAME, SERVER_PASSWORD),
         authority.certificate if authority else None,
     )
 

@@ -32,6 +32,14 @@ _ADVICE = (
         "database, or load the dump by hand as a superuser.",
     ),
     (
+        r"bucket does not exist",
+        "Make the bucket at the S3 server, or correct its name.",
+    ),
+    (
+        r"access ?denied|access key|signature",
+        "Check the access key at the S3 server, and what it may do in the bucket.",
+    ),
+    (
         r"permission denied",
         "Let the database's role read, or own, that object, or remove it.",
     ),

@@ -52,7 +52,7 @@ read_back() {
 
 receive() {
     {
-        watched "$CHE_RESTIC" dump --no-lock "$snapshot" "$CHE_DUMP_PATH"
+        watched "$CHE_RESTIC" $CHE_RESTIC_OPTIONS dump --no-lock "$snapshot" "$CHE_DUMP_PATH"
         echo "$?" >"$CHE_SCRATCH/dumped"
     } | tee "$CHE_SCRATCH/to_sum" "$CHE_SCRATCH/to_tail" | wc -c | tr -d ' ' >"$CHE_SCRATCH/bytes"
 }
@@ -134,7 +134,7 @@ if pg_dump --help | grep -q -e --restrict-key; then
     set -- "$@" --restrict-key=communityche
 fi
 started=$(now)
-watched "$CHE_RESTIC" backup --json --quiet --retry-lock 2m --host "$CHE_HOST" --tag "$CHE_TAGS" \
+watched "$CHE_RESTIC" $CHE_RESTIC_OPTIONS backup --json --quiet --retry-lock 2m --host "$CHE_HOST" --tag "$CHE_TAGS" \
     --stdin-filename "$CHE_DUMP_PATH" --stdin-from-command -- "$@" >"$CHE_SCRATCH/backup"
 status=$?
 echo $(($(now) - started)) >"$CHE_SCRATCH/sent_in"

@@ -114,8 +114,8 @@ def mounted_files(work: Work, endpoint: Endpoint, access: Access) -> dict[str, s
     """
     files = {
         **work.files,
+        **adapter_for(access).files(),
         "pgpass": endpoint.password_file(),
-        "repository": adapter_for(access).location_with_credentials(),
         "repository-password": access.password,
     }
     if access.ca_certificate:
@@ -127,19 +127,21 @@ def job_environment(
     name: str, work: Work, endpoint: Endpoint, access: Access, options: JobOptions, mount: str = MOUNT
 ) -> dict[str, str]:
     """The environment of the main container of the Job with this name. Nothing in it is secret."""
+    adapter = adapter_for(access)
     environment = {
         **endpoint.environment(),
         **work.environment,
+        **adapter.file_environment(mount),
         "CHE_MOUNT": mount,
         "CHE_SCRATCH": _SCRATCH,
         "CHE_RESTIC": f"{_TOOLS}/restic",
+        "CHE_RESTIC_OPTIONS": " ".join(adapter.options()),
         "CHE_CONNECT_SECONDS": str(options.connect_seconds),
         "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
         # Without it libpq waits for ever on a Service that has no endpoints.
         "PGCONNECT_TIMEOUT": str(options.connect_seconds),
         # So that a session whose Job is gone can be told: see jobs_with_sessions.
         "PGAPPNAME": name,
-        "RESTIC_REPOSITORY_FILE": f"{mount}/repository",
         "RESTIC_PASSWORD_FILE": f"{mount}/repository-password",
     }
     if access.ca_certificate:

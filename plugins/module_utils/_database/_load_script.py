@@ -14,7 +14,8 @@ connect() {
     reach_repository
     reach_database
     : >"$errors"
-    watched "$CHE_RESTIC" ls --no-lock --json "$CHE_SNAPSHOT" "$CHE_DUMP_PATH" >"$CHE_SCRATCH/nodes" ||
+    watched "$CHE_RESTIC" $CHE_RESTIC_OPTIONS ls --no-lock --json "$CHE_SNAPSHOT" "$CHE_DUMP_PATH" \
+        >"$CHE_SCRATCH/nodes" ||
         fail "$?" "$errors"
     size=$(sed -n 's/.*"type":"file".*"size":\([0-9]*\).*/\1/p' "$CHE_SCRATCH/nodes")
     case $size in
@@ -58,7 +59,7 @@ statements() {
     [ -z "$key" ] || printf '\\restrict %s\n' "$key"
     printf 'SET statement_timeout = 0;\nBEGIN;\n'
     {
-        watched "$CHE_RESTIC" dump --no-lock "$CHE_SNAPSHOT" "$CHE_DUMP_PATH"
+        watched "$CHE_RESTIC" $CHE_RESTIC_OPTIONS dump --no-lock "$CHE_SNAPSHOT" "$CHE_DUMP_PATH"
         echo "$?" >"$CHE_SCRATCH/dumped"
     } | relay "$size" || return
     [ "$(cat "$CHE_SCRATCH/dumped")" = 0 ] || return

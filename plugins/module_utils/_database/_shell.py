@@ -88,7 +88,8 @@ attended() {
 }
 
 reach_repository() {
-    timeout "$CHE_CONNECT_SECONDS" "$CHE_RESTIC" cat config --no-lock >/dev/null 2>"$errors" || fail "$?" "$errors"
+    timeout "$CHE_CONNECT_SECONDS" "$CHE_RESTIC" $CHE_RESTIC_OPTIONS cat config --no-lock >/dev/null 2>"$errors" ||
+        fail "$?" "$errors"
 }
 
 # run_sql: psql as all scripts use it; statements on standard input or by -f.

@@ -11,10 +11,13 @@ from typing import Callable
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._contract import Adapter
 from ansible_collections.community.che.plugins.module_utils._repository._rest import RestAdapter
+from ansible_collections.community.che.plugins.module_utils._repository._s3 import S3Adapter
+from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 
 _ADAPTERS: Mapping[str, Callable[[Access], Adapter]] = {
     RestServer.kind: RestAdapter,
+    AwsS3Server.kind: S3Adapter,
 }
 
 

@@ -15,14 +15,24 @@ class Adapter(Protocol):
     def location(self) -> str:
         """The repository in restic's notation, without secrets: fit for messages and ``RESTIC_REPOSITORY``."""
 
-    def location_with_credentials(self) -> str:
-        """The repository in restic's notation, with all that opens the server.
-
-        It goes into a file that ``RESTIC_REPOSITORY_FILE`` names, and nowhere else.
-        """
+    def options(self) -> tuple[str, ...]:
+        """Options of restic that this server needs, for its command line. Nothing in them is secret."""
 
     def environment(self) -> dict[str, str]:
         """The variables that give restic the server's credentials. Secret: for the environment of restic alone."""
+
+    def files(self) -> dict[str, str]:
+        """The files, by name, that give restic the same where its environment is inherited by others. Secret.
+
+        One of them is ``repository``, for ``RESTIC_REPOSITORY_FILE``.
+        """
+
+    def file_environment(self, folder: str) -> dict[str, str]:
+        """The variables that lead restic to these files, and to nothing else. Nothing in them is secret.
+
+        Args:
+            folder: Where the files are.
+        """
 
     def probe(self, timeout: float) -> bool:
         """Ask the server for the repository, as restic itself would try an unreachable server for 15 minutes.

@@ -23,6 +23,10 @@ class UrlError(InvalidServer):
     """A repository URL can't be understood; the message names the offending part, never its value."""
 
 
+class InvalidCredentials(RepositoryError):
+    """Credentials can't be used, or are those of another kind of server; the message never holds their value."""
+
+
 class InvalidCertificateAuthority(RepositoryError):
     """The given CA certificate is not PEM."""
 
@@ -63,6 +67,18 @@ class AccessDenied(RepositoryError):
 
 class NotResticServer(RepositoryError):
     """Something answers, but not in restic's REST protocol."""
+
+
+class NotS3Server(RepositoryError):
+    """Something answers, but not as an S3 server does."""
+
+
+class NoBucket(RepositoryError):
+    """The S3 server has no such bucket; one is never made."""
+
+
+class WrongRegion(RepositoryError):
+    """The bucket is in another region than the one that was given."""
 
 
 class ServerFault(RepositoryError):
@@ -110,6 +126,13 @@ class SnapshotIncomplete(RepositoryError):
 
 class NotRemoved(RepositoryError):
     """The server keeps what restic was told to remove."""
+
+
+# What this machine lacks
+
+
+class LibraryMissing(RepositoryError):
+    """There is no such Python package where the module runs."""
 
 
 # What restic itself does

@@ -5,25 +5,20 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import quote
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidCertificateAuthority
-from ansible_collections.community.che.plugins.module_utils._repository._private_files import (
-    private_folder,
-    write_private,
-)
+from ansible_collections.community.che.plugins.module_utils._repository._ca_file import ca_file
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._proxy import bypasses_proxy
 from ansible_collections.community.che.plugins.module_utils._repository._rest_errors import (
     explain_failed_connection,
     explain_status,
 )
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._repository._url import format_repository_url
 
 
@@ -35,26 +30,35 @@ class RestAdapter:
     """
 
     def __init__(self, access: Access) -> None:
+        if not isinstance(access.server, RestServer):
+            raise TypeError("this is the adapter of REST servers")
         self._access = access
         self._server = access.server
+        self._user = access.credentials if isinstance(access.credentials, UserAndPassword) else None
 
     @property
     def location(self) -> str:
         return format_repository_url(self._server)
 
-    def location_with_credentials(self) -> str:
-        if not self._access.username:
-            return self.location
-        user = f"{quote(self._access.username, safe='')}:{quote(self._access.server_password or '', safe='')}@"
-        return self.location.replace("://", f"://{user}", 1)
+    def options(self) -> tuple[str, ...]:
+        return ()
 
     def environment(self) -> dict[str, str]:
-        if not self._access.username:
+        if not self._user:
             return {}
-        return {
-            "RESTIC_REST_USERNAME": self._access.username,
-            "RESTIC_REST_PASSWORD": self._access.server_password or "",
-        }
+        return {"RESTIC_REST_USERNAME": self._user.username, "RESTIC_REST_PASSWORD": self._user.password}
+
+    def files(self) -> dict[str, str]:
+        return {"repository": self._location_with_credentials()}
+
+    def file_environment(self, folder: str) -> dict[str, str]:
+        return {"RESTIC_REPOSITORY_FILE": f"{folder}/repository"}
+
+    def _location_with_credentials(self) -> str:
+        if not self._user:
+            return self.location
+        user = f"{quote(self._user.username, safe='')}:{quote(self._user.password, safe='')}@"
+        return self.location.replace("://", f"://{user}", 1)
 
     def probe(self, timeout: float) -> bool:
         try:
@@ -67,14 +71,14 @@ class RestAdapter:
 
     def _ask(self, timeout: float) -> tuple[int, bool]:
         """The status of the repository's ``config``, and whether the answer is a web page."""
-        with self._ca_file() as ca_path:
+        with ca_file(self._access.ca_certificate, self._server.address) as ca_path:
             try:
                 answer = open_url(
                     f"{self.location[len('rest:') :]}config",
                     method="HEAD",
                     timeout=timeout,
-                    url_username=self._access.username,
-                    url_password=self._access.server_password or "",
+                    url_username=self._user.username if self._user else None,
+                    url_password=self._user.password if self._user else "",
                     force_basic_auth=True,
                     ca_path=ca_path,
                     use_proxy=not bypasses_proxy(self._server.hostname),
@@ -85,18 +89,3 @@ class RestAdapter:
                 answer = error
         with answer:
             return answer.status, str(answer.headers.get("Content-Type", "")).startswith("text/html")
-
-    @contextmanager
-    def _ca_file(self) -> Iterator[str | None]:
-        certificate = self._access.ca_certificate
-        if certificate is None:
-            yield None
-            return
-        try:
-            ssl.create_default_context(cadata=certificate)
-        except (ssl.SSLError, ValueError):
-            raise InvalidCertificateAuthority(
-                "The CA certificate is not PEM", self._server.address, "It starts with -----BEGIN CERTIFICATE-----."
-            ) from None
-        with private_folder() as folder:
-            yield str(write_private(folder / "ca.crt", certificate))

@@ -102,7 +102,7 @@ class ResticCommand:
             ) from None
 
     def _options(self, files: Path) -> list[str]:
-        options = ["--json", "--quiet"]
+        options = ["--json", "--quiet", *self._adapter.options()]
         if self._access.ca_certificate is not None:
             options += ["--cacert", str(write_private(files / "ca.crt", self._access.ca_certificate))]
         options += ["--no-lock"] if self.read_only else ["--retry-lock", _WAIT_FOR_LOCK]

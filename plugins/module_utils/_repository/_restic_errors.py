@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ansible_collections.community.che.plugins.module_utils._repository._errors import (
     AccessDenied,
+    NoBucket,
     NoRepository,
     NoSnapshot,
     NoSuchFile,
@@ -80,6 +81,14 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
     (
         "response (507)",
         _Known(ServerFault, "The backup server is full", "Make room there, then try again."),
+    ),
+    (
+        "The specified bucket does not exist",
+        _Known(NoBucket, "There is no such bucket", "Make it at the S3 server, or correct its name."),
+    ),
+    (
+        "Access Denied",
+        _Known(AccessDenied, "The S3 server forbids the request", "Check what the access key may do in the bucket."),
     ),
     (
         "x509: ",

@@ -9,15 +9,21 @@ No error quotes any part of a URL: in a malformed one the password may stand any
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidServer, UrlError
-from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer, Server, bracketed
+from ansible_collections.community.che.plugins.module_utils._repository._fields import bracketed
+from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer, Server
 
-_EXAMPLE = "A repository URL looks like rest:https://backup.example.org:8000/che."
-_PREFIX = "rest:"
-_PREFIXES_OF_OTHER_VERSIONS = ("s3:", "sftp:")
+_EXAMPLE = (
+    "A repository URL looks like rest:https://backup.example.org:8000/che or s3:https://s3.example.org/bucket/che."
+)
+_REST, _S3 = "rest:", "s3:"
+_PREFIXES_OF_OTHER_VERSIONS = ("sftp:",)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORT = re.compile(r"[0-9]{1,5}")
 
@@ -41,56 +47,90 @@ def parse_repository_url(url: str) -> ParsedUrl:
     """Read a repository URL in restic's notation.
 
     ``rest:https://user@host:8000/path`` and ``rest:http://...`` are restic's; ``rest:host:1234/path`` is how the old
-    operator's documents write it, and means https. A port left out is the protocol's own.
+    operator's documents write it, and means https. ``s3:https://host:port/bucket/path``, ``s3:http://...`` and
+    ``s3:host/bucket/path`` are restic's; the last one means https, and its path is what it says, without
+    percent-encoding. A port left out is the protocol's own.
 
     Raises:
         UrlError: The URL can't be understood, or names a kind of server that is not supported.
     """
-    remainder = _without_prefix(url)
+    _check_characters(url)
+    if url.startswith(_REST):
+        return _parse_rest(url[len(_REST) :])
+    if url.startswith(_S3):
+        return _parse_s3(url[len(_S3) :])
+    if url.startswith(_PREFIXES_OF_OTHER_VERSIONS):
+        kind = url.partition(":")[0]
+        raise _error(f"Servers of kind {kind}: are not supported yet by this version; use rest: or s3:")
+    raise _error("The URL does not start with the kind of its server, which is rest: or s3:")
+
+
+def format_repository_url(server: Server, username: str | None = None) -> str:
+    """Write a server in restic's notation; the URL of a REST server ends in a slash.
+
+    Args:
+        server: The server to write.
+        username: A user name to put in front of a REST server's host. There is no way to put a password there.
+    """
+    user = f"{quote(username, safe='')}@" if username else ""
+    port = f":{server.port}" if server.port else ""
+    path = f"/{quote(server.repository_path)}" if server.repository_path else ""
+    start, end = (_S3, "") if isinstance(server, AwsS3Server) else (_REST, "/")
+    return f"{start}{server.protocol}://{user}{bracketed(server.hostname)}{port}{path}{end}"
+
+
+def _parse_rest(remainder: str) -> ParsedUrl:
+    protocol, authority, path, _has_protocol = _parts(remainder)
+    userinfo, at_sign, host_and_port = authority.rpartition("@")
+    username, password = _user(userinfo) if at_sign else (None, None)
+    hostname, port = _host_and_port(host_and_port)
+    with _naming_the_url():
+        return ParsedUrl(RestServer(hostname, _path(path), protocol, port), username, password)
+
+
+def _parse_s3(remainder: str) -> ParsedUrl:
+    if remainder.startswith("//"):
+        raise _error("The URL starts with s3://, which leaves open where the host ends and the bucket begins")
+    protocol, authority, path, has_protocol = _parts(remainder)
+    if "@" in authority:
+        raise _error("The URL has an @ before its host; keys do not belong there", "Give them as options.")
+    if not has_protocol and "%" in path:
+        raise _error("The repository path has a %, which restic does not decode there", "Write s3:https:// instead.")
+    hostname, port = _host_and_port(authority)
+    with _naming_the_url():
+        return ParsedUrl(AwsS3Server(_path(path), hostname, protocol, port), None, None)
+
+
+def _parts(remainder: str) -> tuple[str, str, str, bool]:
+    """Protocol, authority and path, and whether the protocol was written."""
     protocol, separator, location = remainder.partition("://")
     if not separator:
         protocol, location = "https", remainder
     authority, _slash, path = location.partition("/")
-    userinfo, at_sign, host_and_port = authority.rpartition("@")
-    username, password = _user(userinfo) if at_sign else (None, None)
-    hostname, port = _host_and_port(host_and_port)
+    return protocol.lower(), authority, path, bool(separator)
+
+
+@contextmanager
+def _naming_the_url() -> Iterator[None]:
     try:
-        server = RestServer(hostname, _path(path), protocol.lower(), port)
+        yield
+    except UrlError:
+        raise
     except InvalidServer as error:
         raise UrlError(error.what, "repository URL", error.next_step or _EXAMPLE) from None
-    return ParsedUrl(server, username, password)
-
-
-def format_repository_url(server: Server, username: str | None = None) -> str:
-    """Write a server in restic's notation, ending in a slash.
-
-    Args:
-        server: The server to write.
-        username: A user name to put in front of the host. There is no way to put a password there.
-    """
-    user = f"{quote(username, safe='')}@" if username else ""
-    port = f":{server.port}" if server.port else ""
-    path = f"/{quote(server.repository_path)}/" if server.repository_path else "/"
-    return f"{_PREFIX}{server.protocol}://{user}{bracketed(server.hostname)}{port}{path}"
 
 
 def _error(what: str, next_step: str = _EXAMPLE) -> UrlError:
     return UrlError(what, "repository URL", next_step)
 
 
-def _without_prefix(url: str) -> str:
+def _check_characters(url: str) -> None:
     if not url:
         raise _error("The URL is empty")
     if " " in url or not url.isprintable():
         raise _error("The URL has a space or a character that can't be printed", "Write a space as %20.")
     if "?" in url or "#" in url:
         raise _error("The URL has a query ('?') or a fragment ('#')", "In a password write them as %3F and %23.")
-    if url.startswith(_PREFIXES_OF_OTHER_VERSIONS):
-        kind = url.partition(":")[0]
-        raise _error(f"Servers of kind {kind}: are not supported yet by this version; use rest:")
-    if not url.startswith(_PREFIX):
-        raise _error("The URL does not start with the kind of its server, which is rest:")
-    return url[len(_PREFIX) :]
 
 
 def _user(userinfo: str) -> tuple[str, str | None]:

@@ -11,12 +11,17 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import Credentials
+from ansible_collections.community.che.plugins.module_utils._repository._server import Server
+from ansible_collections.community.che.plugins.module_utils._server._credentials import (
+    credentials_from_secret,
+    credentials_of_this_machine,
+    given_credentials,
+)
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
     PASSWORD_KEY,
-    SERVER_PASSWORD_KEY,
-    USERNAME_KEY,
     key_of,
     read_secret,
 )
@@ -47,7 +52,7 @@ def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> C
     if options.is_inline:
         return ChosenServer(access_from_options(cluster, namespace, options), options.name or "", "given by the task")
     stored, reason = _stored_choice(cluster, namespace, options.name)
-    return ChosenServer(access_from_stored(cluster, namespace, stored), stored.name, reason)
+    return ChosenServer(access_from_stored(cluster, namespace, stored, options), stored.name, reason)
 
 
 def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[StoredServer, str]:
@@ -76,10 +81,17 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
     )
 
 
-def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions) -> Access:
-    """What opens the server that a task says inline; Secrets that it names are read from the namespace."""
+def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions, look_around: bool = True) -> Access:
+    """What opens the server that a task says inline; Secrets that it names are read from the namespace.
+
+    Args:
+        cluster: Where Secrets are.
+        namespace: The namespace of Che.
+        options: The task's options.
+        look_around: Whether to take what this machine has for such servers, where nothing else is said.
+    """
     if options.server is None:
-        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url, rest or awss3.")
     password = options.password or _secret_value(
         cluster, namespace, options.password_secret, PASSWORD_KEY, "the repository password", only=True
     )
@@ -88,28 +100,23 @@ def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions
             "The repository password is not given",
             next_step="Give repository_password, or name a Secret with repository_password_secret.",
         )
-    username, server_password = options.username, options.server_password
-    if options.credentials_secret:
-        username, server_password = _credentials(cluster, namespace, options.credentials_secret)
     ca_certificate = options.ca_certificate or _secret_value(
         cluster, namespace, options.ca_secret, CA_KEY, "the backup server's CA certificate"
     )
-    return Access(options.server, password, username, server_password, ca_certificate)
+    credentials = _credentials(cluster, namespace, options.server, options.credentials_secret, options, look_around)
+    return Access(options.server, password, credentials, ca_certificate)
 
 
-def access_from_stored(cluster: Cluster, namespace: str, stored: StoredServer) -> Access:
-    """What opens a stored server."""
-    username, server_password = None, None
-    if stored.credentials_secret:
-        username, server_password = _credentials(cluster, namespace, stored.credentials_secret)
+def access_from_stored(cluster: Cluster, namespace: str, stored: StoredServer, options: ServerOptions) -> Access:
+    """What opens a stored server; where it names no Secret with credentials, the environment may."""
+    unsaid = ServerOptions(environment=options.environment)
     return Access(
         server=stored.server,
         password=_secret_value(
             cluster, namespace, stored.password_secret, PASSWORD_KEY, "the repository password", only=True
         )
         or "",
-        username=username,
-        server_password=server_password,
+        credentials=_credentials(cluster, namespace, stored.server, stored.credentials_secret, unsaid, True),
         ca_certificate=_secret_value(
             cluster, namespace, stored.connection_secret, CA_KEY, "the backup server's CA certificate"
         ),
@@ -125,6 +132,10 @@ def _secret_value(
     return key_of(data, key, SECRET.named(name, namespace), only)
 
 
-def _credentials(cluster: Cluster, namespace: str, name: str) -> tuple[str, str]:
-    data, on = read_secret(cluster, namespace, name, "the backup server's credentials"), SECRET.named(name, namespace)
-    return key_of(data, USERNAME_KEY, on), key_of(data, SERVER_PASSWORD_KEY, on)
+def _credentials(
+    cluster: Cluster, namespace: str, server: Server, secret: str | None, options: ServerOptions, look_around: bool
+) -> Credentials | None:
+    if secret:
+        data = read_secret(cluster, namespace, secret, "the backup server's credentials")
+        return credentials_from_secret(server, data, SECRET.named(secret, namespace))
+    return given_credentials(options, server) or (credentials_of_this_machine(server) if look_around else None)

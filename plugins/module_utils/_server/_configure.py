@@ -104,9 +104,10 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     raw = find_raw(cluster, namespace, name)
     live = _readable(raw, options)
     wanted = completed(options, live)
-    access = access_from_options(cluster, namespace, wanted)
+    # What is to be stored has to be said: no task puts the keys of whoever runs it into the cluster unasked.
+    access = access_from_options(cluster, namespace, wanted, look_around=False)
+    goal = desired(name, wanted, access.credentials, raw["kind"] if raw else storage_kind(cluster).kind, raw)
     initialized = connect(access, request.initialize, request.restic_path, check_mode)
-    goal = desired(name, wanted, raw["kind"] if raw else storage_kind(cluster).kind, raw)
     written = [key for key, data in goal.secrets.items() if _write_secret(cluster, namespace, key, data, check_mode)]
     configured = _write_configuration(cluster, namespace, goal.stored, live, check_mode)
     return Outcome(

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.community.che.plugins.module_utils._errors import UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Object
-from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import Credentials
+from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
+from ansible_collections.community.che.plugins.module_utils._repository._server import Server
+from ansible_collections.community.che.plugins.module_utils._server._credentials import secret_data
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, placed
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
     PASSWORD_KEY,
-    SERVER_PASSWORD_KEY,
-    USERNAME_KEY,
 )
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer
 
@@ -39,30 +41,53 @@ def completed(options: ServerOptions, live: StoredServer | None) -> ServerOption
         return options
     return replace(
         options,
-        server=options.server or live.server,
+        server=_completed_server(options, live.server),
         password_secret=options.password_secret or (None if options.password else live.password_secret),
-        credentials_secret=options.credentials_secret or (None if options.username else live.credentials_secret),
+        credentials_secret=options.credentials_secret or _kept_credentials(options, live),
         ca_secret=options.ca_secret or (None if options.ca_certificate else live.connection_secret),
     )
 
 
-def desired(name: str, options: ServerOptions, stored_as: str, raw: Object | None) -> Desired:
+def _completed_server(options: ServerOptions, live: Server) -> Server:
+    server = options.server or placed(live, options)
+    if isinstance(server, AwsS3Server) and isinstance(live, AwsS3Server):
+        kept = replace(
+            server,
+            region=options.s3_region or live.region,
+            bucket_lookup=options.s3_bucket_lookup or live.bucket_lookup,
+        )
+        # Those of another bucket say nothing about this one.
+        return kept if replace(live, region=kept.region, bucket_lookup=kept.bucket_lookup) == kept else server
+    return server
+
+
+def _kept_credentials(options: ServerOptions, live: StoredServer) -> str | None:
+    """The Secret that is stored, unless the task says other credentials, or means another kind of server."""
+    if options.say_credentials or (options.server and options.server.kind != live.server.kind):
+        return None
+    return live.credentials_secret
+
+
+def desired(
+    name: str, options: ServerOptions, credentials: Credentials | None, stored_as: str, raw: Object | None
+) -> Desired:
     """What is to be stored.
 
     Args:
         name: What the server is called.
         options: Completed options.
+        credentials: What opens the server; stored unless the options name a Secret with it.
         stored_as: The kind of object that holds it.
         raw: The object that is there already, usable or not.
     """
     if options.server is None:
-        raise UsageError("The backup server is not given", next_step="Give repository_url or rest.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url, rest or awss3.")
     own_password, own_credentials, own_connection = own_secret_names(name)
     secrets: dict[str, Mapping[str, str]] = {}
     if options.password:
         secrets[own_password] = {PASSWORD_KEY: options.password}
-    if options.username and options.server_password:
-        secrets[own_credentials] = {USERNAME_KEY: options.username, SERVER_PASSWORD_KEY: options.server_password}
+    if credentials and not options.credentials_secret:
+        secrets[own_credentials] = secret_data(credentials)
     if options.ca_certificate:
         secrets[own_connection] = {CA_KEY: options.ca_certificate}
     stored = StoredServer(

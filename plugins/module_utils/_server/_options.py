@@ -5,83 +5,134 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import UsageError
-from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
+from ansible_collections.community.che.plugins.module_utils._repository._server import (
+    RestServer,
+    Server,
+    server_from_spec,
+)
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
+from ansible_collections.community.che.plugins.module_utils._server._environment import Environment
 
 DEFAULT_NAME = "eclipse-che-backup-server-config"
+
+_REFERENCE = "backup_server"
+_SECTIONS = (RestServer.kind, AwsS3Server.kind)
+_S3_OPTIONS = (
+    *("s3_access_key_id", "s3_secret_access_key", "s3_session_token", "s3_profile"),
+    *("s3_region", "s3_bucket_lookup"),
+)
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """The options of a task that say where backups live. What is not said is None."""
+    """The options of a task that say where backups live. What is not said is None; no repr shows a secret.
+
+    The fields that are named as options hold what these say. ``environment`` holds what else the process was told; of
+    it, the server's name, URL and repository password are in the fields already, where no option says otherwise.
+    """
 
     name: str | None = None
-    server: RestServer | None = None
+    server: Server | None = None
     password: str | None = field(default=None, repr=False)
     password_secret: str | None = None
-    username: str | None = None
+    server_username: str | None = None
     server_password: str | None = field(default=None, repr=False)
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: str | None = field(default=None, repr=False)
+    s3_session_token: str | None = field(default=None, repr=False)
+    s3_profile: str | None = None
+    s3_region: str | None = None
+    s3_bucket_lookup: str | None = None
     credentials_secret: str | None = None
     ca_certificate: str | None = None
     ca_secret: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
     @property
     def is_inline(self) -> bool:
         """Whether the task says all of the server, rather than naming one that is stored."""
         return self.server is not None
 
+    @property
+    def say_credentials(self) -> bool:
+        """Whether the task says what opens the server, in any way but by a Secret."""
+        return bool(self.server_username or self.s3_access_key_id or self.s3_profile)
 
-def options_from(params: Mapping[str, Any], name: str | None) -> ServerOptions:
-    """Read the server options out of a module's parameters.
+
+def options_from(
+    params: Mapping[str, Any], name: str | None, variables: Mapping[str, str] = os.environ
+) -> ServerOptions:
+    """Read the server options out of a module's parameters, and what these leave out from the environment.
 
     Args:
         params: The module's parameters.
         name: What the server is called in the cluster, if the task says so.
+        variables: The environment; ours unless another one is given.
 
     Raises:
         UsageError: Options contradict each other, or a file can't be read.
         UrlError: ``repository_url`` can't be understood.
     """
-    server, username, server_password = None, params.get("server_username"), params.get("server_password")
-    if params.get("repository_url"):
-        parsed = parse_repository_url(params["repository_url"])
+    environment = Environment.read(variables)
+    url, place = params.get("repository_url"), params.get("repository_url") or params.get("rest") or params.get("awss3")
+    if not place and not params.get(_REFERENCE):
+        # Only modules that refer to a stored server take its name from there: none is changed or removed by a variable.
+        name = environment.server_name if _REFERENCE in params and environment.server_name else name
+        url = None if name and _REFERENCE in params else environment.repository_url
+    server, username, server_password = _server(params), params.get("server_username"), params.get("server_password")
+    if url:
+        parsed = parse_repository_url(url)
         server = parsed.server
         username = _one("server_username", username, "the URL's user name", parsed.username)
         server_password = _one("server_password", server_password, "the URL's password", parsed.password)
-    elif params.get("rest"):
-        server = RestServer.from_spec(_camel_case(params["rest"]))
-    _together(username, server_password)
-    return ServerOptions(
+    options = ServerOptions(
         name=name,
         server=server,
-        password=params.get("repository_password"),
+        password=params.get("repository_password")
+        or (None if params.get("repository_password_secret") else environment.repository_password),
         password_secret=params.get("repository_password_secret"),
-        username=username,
+        server_username=username,
         server_password=server_password,
+        **{key: params.get(key) for key in _S3_OPTIONS},
         credentials_secret=params.get("server_credentials_secret"),
         ca_certificate=_certificate(params),
         ca_secret=params.get("server_ca_secret"),
+        environment=environment,
     )
+    return replace(options, server=placed(server, options)) if server else options
+
+
+def placed(server: Server, options: ServerOptions) -> Server:
+    """The server, with what a URL and a section have no place for.
+
+    Raises:
+        UsageError: The options are for another kind of server.
+    """
+    region, lookup = options.s3_region, options.s3_bucket_lookup
+    if isinstance(server, AwsS3Server):
+        return replace(server, region=region or server.region, bucket_lookup=lookup or server.bucket_lookup)
+    if region or lookup:
+        name = "s3_region" if region else "s3_bucket_lookup"
+        raise UsageError(f"{name} is not for a server of kind {server.kind}", next_step="Leave it out.")
+    return server
+
+
+def _server(params: Mapping[str, Any]) -> Server | None:
+    spec = {kind: _camel_case(params[kind]) for kind in _SECTIONS if params.get(kind)}
+    return server_from_spec(spec) if spec else None
 
 
 def _one(option: str, given: str | None, other: str, in_url: str | None) -> str | None:
     if given and in_url and given != in_url:
         raise UsageError(f"{option} and {other} in repository_url differ", next_step="Give only one of them.")
     return given or in_url
-
-
-def _together(username: str | None, password: str | None) -> None:
-    if bool(username) != bool(password):
-        missing = "server_password" if username else "server_username"
-        raise UsageError(
-            f"The backup server's credentials are incomplete: {missing} is missing",
-            next_step=f"Give {missing} too, or name a Secret that holds both with server_credentials_secret.",
-        )
 
 
 def _camel_case(section: Mapping[str, Any]) -> dict[str, Any]:

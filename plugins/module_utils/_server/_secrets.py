@@ -15,8 +15,6 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 from ansible_collections.community.che.plugins.module_utils._server._stored import SERVER_LABELS
 
 PASSWORD_KEY = "repo-password"
-USERNAME_KEY = "username"
-SERVER_PASSWORD_KEY = "password"
 CA_KEY = "ca.crt"
 
 

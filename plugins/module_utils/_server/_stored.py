@@ -5,13 +5,14 @@
 
 As CheBackupServerConfiguration where the old operator's kind is served, else as a ConfigMap of the same shape. Secrets
 are only ever referenced. What that kind has no field for, its CRD drops; the CA therefore lies in a Secret that an
-annotation names.
+annotation names, and what is not secret, such as the region of a bucket, in annotations of its own.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,12 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     SERVER_CONFIGURATION,
     Kind,
 )
-from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidServer
+from ansible_collections.community.che.plugins.module_utils._repository._server import (
+    Server,
+    section_of,
+    server_from_spec,
+)
 
 try:
     import yaml
@@ -39,6 +45,8 @@ SERVER_LABELS: Mapping[str, str] = {
     "app.kubernetes.io/component": "backup-server",
 }
 _SECTIONS = ("rest", "awss3", "sftp")
+_ANNOTATIONS = "community.che/"
+_EXTRAS = "community.che/s3-"
 _SPEC_KEY = "spec"
 
 
@@ -51,7 +59,7 @@ class StoredServer:
     """One backup server as the cluster holds it."""
 
     name: str
-    server: RestServer
+    server: Server
     password_secret: str
     credentials_secret: str = ""
     connection_secret: str = ""
@@ -63,7 +71,7 @@ class StoredServer:
         """The ``spec`` of a CheBackupServerConfiguration."""
         section: dict[str, Any] = {**self.server.to_spec(), "repositoryPasswordSecretRef": self.password_secret}
         if self.credentials_secret:
-            section["credentialsSecretRef"] = self.credentials_secret
+            section[self.server.credentials_reference] = self.credentials_secret
         return {self.server.kind: section}
 
 
@@ -105,36 +113,36 @@ def read_stored(obj: Object) -> StoredServer:
     metadata = obj["metadata"]
     on = f"{obj['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
     spec = _spec_of(obj, on)
-    sections = [section for section in _SECTIONS if spec.get(section)]
-    if len(sections) != 1:
-        found = f"it has {' and '.join(sections)}" if sections else "it has none"
-        raise StoredServerError(
-            f"A backup server needs exactly one section of {', '.join(_SECTIONS)}: {found}", on, "Leave just one."
-        )
-    if sections[0] != RestServer.kind:
-        raise StoredServerError(
-            f"Backup servers of kind {sections[0]} are not supported yet", on, "Use a REST server in this version."
-        )
-    section = spec[sections[0]]
+    annotations = metadata.get("annotations") or {}
+    with _on(on):
+        server = server_from_spec(spec, _extras_of(annotations))
+        section = spec[section_of(spec)]
     password_secret = section.get("repositoryPasswordSecretRef")
     if not password_secret:
         raise StoredServerError("It names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
     return StoredServer(
         name=str(metadata["name"]),
-        server=_server_of(section, on),
+        server=server,
         password_secret=str(password_secret),
-        credentials_secret=str(section.get("credentialsSecretRef") or ""),
-        connection_secret=str((metadata.get("annotations") or {}).get(CONNECTION_ANNOTATION, "")),
+        credentials_secret=str(section.get(server.credentials_reference) or ""),
+        connection_secret=str(annotations.get(CONNECTION_ANNOTATION, "")),
         stored_as=str(obj["kind"]),
         ours=(metadata.get("labels") or {}).get("app.kubernetes.io/managed-by") == "community.che",
         raw=obj,
     )
 
 
-def _server_of(section: Mapping[str, Any], on: str) -> RestServer:
+def _extras_of(annotations: Mapping[str, str]) -> dict[str, str]:
+    """What the kind has no field for, by the names that the server's ``extras`` gives it."""
+    return {key[len(_ANNOTATIONS) :]: value for key, value in annotations.items() if key.startswith(_EXTRAS)}
+
+
+@contextmanager
+def _on(on: str) -> Iterator[None]:
+    """Name the object in the errors of a server's fields."""
     try:
-        return RestServer.from_spec(section)
-    except CheError as error:
+        yield
+    except InvalidServer as error:
         raise StoredServerError(error.what, on, error.next_step or "Correct it there.") from None
 
 
@@ -156,7 +164,12 @@ def to_object(stored: StoredServer, namespace: str) -> Object:
     """The object to write, over what is there already: foreign labels and annotations stay."""
     live = stored.raw.get("metadata") or {}
     labels = {**(live.get("labels") or {}), **SERVER_LABELS}
-    annotations = {k: v for k, v in (live.get("annotations") or {}).items() if k != CONNECTION_ANNOTATION}
+    annotations = {
+        key: value
+        for key, value in (live.get("annotations") or {}).items()
+        if key != CONNECTION_ANNOTATION and not key.startswith(_EXTRAS)
+    }
+    annotations.update({f"{_ANNOTATIONS}{key}": value for key, value in stored.server.extras().items()})
     if stored.connection_secret:
         annotations[CONNECTION_ANNOTATION] = stored.connection_secret
     metadata: Object = {"name": stored.name, "namespace": namespace, "labels": labels, "annotations": annotations}

@@ -88,11 +88,14 @@ link_tool() {
   done
 }
 
+# restic, and the servers that it is tested with outside of the cluster.
 build_restic_tools() {
   build_tool restic 3
   build_tool rest-server 1
+  build_tool versitygw 3
   link_tool restic restic
   link_tool rest-server rest-server
+  link_tool versitygw versitygw
 }
 
 build_all() {

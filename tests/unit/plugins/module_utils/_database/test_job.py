@@ -16,10 +16,13 @@ from ansible_collections.community.che.plugins.module_utils._database._errors im
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan
 from ansible_collections.community.che.plugins.module_utils._database._load import load_job
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 
 ENDPOINT = Endpoint("postgres.che.svc", 5432, "dbche", "pgche", "database secret")
-ACCESS = Access(RestServer("backup.example.org", "che"), "repository secret", "che", "server secret", "CERTIFICATE")
+ACCESS = Access(
+    RestServer("backup.example.org", "che"), "repository secret", UserAndPassword("che", "server secret"), "CERTIFICATE"
+)
 OPTIONS = JobOptions("che", "r1", "restic:1", "postgres:15", image_pull_secrets=("pull",), deadline_seconds=77)
 SECRETS = ("database secret", "repository secret", "server secret", "CERTIFICATE")
 

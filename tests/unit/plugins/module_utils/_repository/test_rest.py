@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._proxy import bypasses_proxy
 from ansible_collections.community.che.plugins.module_utils._repository._rest import RestAdapter
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
@@ -69,9 +70,9 @@ def _talking(banner: bytes | None) -> Iterator[int]:
         thread.join()
 
 
-def _probe(port: int, timeout: float = 5, **access: str) -> bool:
+def _probe(port: int, timeout: float = 5, credentials: UserAndPassword | None = None) -> bool:
     server = RestServer("127.0.0.1", "che", "http", port)
-    return RestAdapter(Access(server, "hunter2", **access)).probe(timeout)
+    return RestAdapter(Access(server, "hunter2", credentials)).probe(timeout)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, True), (404, False)])
@@ -106,7 +107,7 @@ def test_statuses_become_types(status: int, headers: dict[str, str], error: type
 def test_follows_no_redirection_with_the_credentials() -> None:
     with _answering(200) as (other, asked_there), _answering(307, {"Location": f"http://127.0.0.1:{other}/"}) as here:
         with pytest.raises(errors.NotResticServer):
-            _probe(here[0], username="me", server_password="hunter3")
+            _probe(here[0], credentials=UserAndPassword("me", "hunter3"))
         assert here[1] == ["/che/config"]
     assert asked_there == []
 
@@ -149,15 +150,15 @@ def test_a_refused_connection_names_the_other_port(port: int | None, other: str)
 
 
 def test_credentials_are_encoded_where_they_belong_and_nowhere_else() -> None:
-    adapter = RestAdapter(Access(RestServer("host", "p", port=8000), "pw", "m@e", "h/u:n"))
+    adapter = RestAdapter(Access(RestServer("host", "p", port=8000), "pw", UserAndPassword("m@e", "h/u:n")))
     assert adapter.location == "rest:https://host:8000/p/"
-    assert adapter.location_with_credentials() == "rest:https://m%40e:h%2Fu%3An@host:8000/p/"
+    assert adapter.files() == {"repository": "rest:https://m%40e:h%2Fu%3An@host:8000/p/"}
     assert adapter.environment() == {"RESTIC_REST_USERNAME": "m@e", "RESTIC_REST_PASSWORD": "h/u:n"}
 
 
 def test_without_a_user_there_are_no_credentials() -> None:
     adapter = RestAdapter(Access(RestServer("host"), "pw"))
-    assert adapter.location_with_credentials() == adapter.location
+    assert adapter.files() == {"repository": adapter.location}
     assert adapter.environment() == {}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidServer
 from ansible_collections.community.che.plugins.module_utils._repository._server import (
     RestServer,
@@ -67,8 +68,8 @@ def test_refuses_a_section_and_names_the_field(section: dict[str, Any], field: s
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({}, "there is none"),
-        ({"rest": {}}, "there is none"),
+        ({}, "it has none"),
+        ({"rest": {}}, "it has none"),
         ({"rest": {"hostname": "host"}, "awss3": {"hostname": "x"}}, "rest and awss3"),
         ({"sftp": {"hostname": "host"}}, "sftp are not supported yet"),
         ({"rest": "host"}, "not a mapping"),
@@ -89,7 +90,7 @@ def test_every_kind_has_its_adapter() -> None:
 
 
 def test_access_shows_no_secret() -> None:
-    access = Access(RestServer("host"), "hunter2", "me", "hunter3", "hunter4")
+    access = Access(RestServer("host"), "hunter2", UserAndPassword("me", "hunter3"), "hunter4")
     assert "hunter" not in repr(access)
     assert "hunter" not in str(access)
     assert access.secrets() == ("hunter2", "hunter3")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._choose import ChosenServer, choose_server
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
@@ -18,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
 from unit.fake_api import FakeApi
 
 INLINE = RestServer("inline")
+WHO = UserAndPassword("u", "s")
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +38,10 @@ def choose(api: FakeApi, **options: Any) -> ChosenServer:
 
 def test_what_is_said_inline_wins(api: FakeApi) -> None:
     store(api, "stored")
-    chosen = choose(api, server=INLINE, password="p", username="u", server_password="s", ca_certificate="PEM")
+    chosen = choose(api, server=INLINE, password="p", server_username="u", server_password="s", ca_certificate="PEM")
 
     assert chosen.access.server is INLINE
-    assert (chosen.access.password, chosen.access.username, chosen.access.ca_certificate) == ("p", "u", "PEM")
+    assert (chosen.access.password, chosen.access.credentials, chosen.access.ca_certificate) == ("p", WHO, "PEM")
     assert chosen.reason == "given by the task"
 
 
@@ -87,7 +89,7 @@ def test_secrets_are_read_where_the_task_names_them(api: FakeApi) -> None:
 
     access = choose(api, server=INLINE, password_secret="only-key", credentials_secret="who", ca_secret="ca").access
 
-    assert (access.password, access.username, access.server_password, access.ca_certificate) == ("r", "u", "s", "PEM")
+    assert (access.password, access.credentials, access.ca_certificate) == ("r", WHO, "PEM")
 
 
 def test_a_stored_server_is_opened_with_all_that_it_names(api: FakeApi) -> None:
@@ -97,12 +99,7 @@ def test_a_stored_server_is_opened_with_all_that_it_names(api: FakeApi) -> None:
 
     access = choose(api).access
 
-    assert (access.password, access.username, access.server_password, access.ca_certificate) == (
-        "sesame",
-        "u",
-        "s",
-        "PEM",
-    )
+    assert (access.password, access.credentials, access.ca_certificate) == ("sesame", WHO, "PEM")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     SERVER_CONFIGURATION,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server import _configure
@@ -103,7 +104,7 @@ def task(api: FakeApi, backups: Backups, request: pytest.FixtureRequest) -> Task
 FULL = {
     "server": SERVER,
     "password": "sesame",
-    "username": "che",
+    "server_username": "che",
     "server_password": "open",
     "ca_certificate": "PEM",
 }
@@ -171,7 +172,7 @@ def test_the_same_task_again_changes_nothing(api: FakeApi, task: Task) -> None:
     [
         ({"password": "other"}, "repository-password"),
         ({"server_password": "shut"}, "credentials"),
-        ({"username": "eva"}, "credentials"),
+        ({"server_username": "eva"}, "credentials"),
         ({"ca_certificate": "OTHER"}, "connection"),
         ({"server": RestServer("backup.example.org", "elsewhere", port=8000)}, f"/{DEFAULT_NAME}"),
     ],
@@ -197,7 +198,7 @@ def test_what_the_task_leaves_out_stays(api: FakeApi, task: Task, backups: Backu
     assert task()["changed"] is False
     assert task(server=SERVER)["changed"] is False
 
-    assert (backups.last.password, backups.last.username, backups.last.server_password) == ("sesame", "che", "open")
+    assert (backups.last.password, backups.last.credentials) == ("sesame", UserAndPassword("che", "open"))
     assert backups.last.ca_certificate == "PEM"
 
 
@@ -211,7 +212,7 @@ def test_existing_secrets_are_referenced_and_never_copied(api: FakeApi, task: Ta
 
     assert api.names(SECRET, "che") == ["ca", "mine", "who"]
     assert stored_spec(api)["repositoryPasswordSecretRef"] == "mine"
-    assert (backups.last.password, backups.last.username) == ("sesame", "che")
+    assert (backups.last.password, backups.last.credentials) == ("sesame", UserAndPassword("che", "open"))
     assert task(**asked)["changed"] is False
 
 

@@ -109,7 +109,7 @@ def test_config_maps_of_others_are_no_servers(api: FakeApi) -> None:
         ({}, "it has none"),
         ({"rest": None, "sftp": {}}, "it has none"),
         ({"rest": {"hostname": "h"}, "awss3": {"hostname": "s3"}}, "rest and awss3"),
-        ({"awss3": {"hostname": "s3"}}, "awss3 are not supported"),
+        ({"sftp": {"hostname": "s"}}, "sftp are not supported"),
         ({"rest": {"hostname": "h"}}, "repositoryPasswordSecretRef"),
     ],
 )
