@@ -16,7 +16,10 @@ options:
       - The restic repository in restic's own notation, for example V(rest:https://backups.example.com:8000/che).
       - Without a protocol, as in V(rest:backups.example.com:1234/che), HTTPS is meant. Plain HTTP must be written out.
       - A port that is left out is the protocol's own, V(443) or V(80).
-      - It may carry the user name; the password belongs in O(server_password).
+      - It may carry the user name at a REST server; the password belongs in O(server_password).
+      - A bucket on S3 is named V(s3:https://host:port/bucket/path), or as in V(s3:s3.amazonaws.com/bucket/path), which
+        means HTTPS and takes the path as it stands.
+      - Where neither this nor O(rest) nor O(awss3) is given, the environment variable E(BACKUP_REPOSITORY_URL) is used.
     type: str
   rest:
     description:
@@ -39,9 +42,34 @@ options:
       repository_path:
         description: Path of the repository on the server.
         type: str
+  awss3:
+    description:
+      - A bucket on Amazon S3, or on a server that speaks the same protocol, in parts, instead of O(repository_url).
+      - The bucket has to be there; it is never made.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      protocol:
+        description: The protocol. V(http) sends requests and answers in the clear.
+        type: str
+        choices: [https, http]
+        default: https
+      hostname:
+        description: Host name or IP address of the server.
+        type: str
+        default: s3.amazonaws.com
+      port:
+        description: Port of the server. By default the protocol's own.
+        type: int
+      repository_path:
+        description: The bucket, and after a slash the path of the repository in it.
+        type: str
+        required: true
   repository_password:
     description:
       - The password that seals the repository. Whoever loses it loses every backup in it.
+      - Where neither this nor O(repository_password_secret) is given, the environment variable
+        E(BACKUP_REPOSITORY_PASSWORD) is used.
     type: str
   repository_password_secret:
     description:
@@ -49,14 +77,53 @@ options:
         only key.
     type: str
   server_username:
-    description: User name at the backup server.
+    description:
+      - User name at a REST server.
+      - Where it is not given, the environment variable E(REST_SERVER_USERNAME) is used, for a REST server alone.
     type: str
   server_password:
-    description: Password at the backup server.
+    description:
+      - Password at a REST server.
+      - Where it is not given, the environment variable E(REST_SERVER_PASSWORD) is used, for a REST server alone.
     type: str
   server_credentials_secret:
-    description: Name of a Secret in O(namespace) with the keys C(username) and C(password).
+    description:
+      - Name of a Secret in O(namespace) with what opens the server. For a REST server that are the keys C(username) and
+        C(password), for S3 C(awsAccessKeyId) and C(awsSecretAccessKey).
     type: str
+  s3_access_key_id:
+    description:
+      - Access key id at an S3 server.
+      - Where no key is given, neither as an option nor in a Secret, the environment variables E(AWS_ACCESS_KEY_ID),
+        E(AWS_SECRET_ACCESS_KEY) and E(AWS_SESSION_TOKEN) are used, for an S3 server alone. A backup or a restore then
+        looks where every AWS client does, such as the default profile and the machine's role.
+    type: str
+    version_added: 0.2.0
+  s3_secret_access_key:
+    description: Secret access key at an S3 server.
+    type: str
+    version_added: 0.2.0
+  s3_session_token:
+    description:
+      - Session token of temporary keys. It is used for this task alone, and has to last until the end of it.
+      - M(community.che.backup_server) refuses to store such keys.
+    type: str
+    version_added: 0.2.0
+  s3_profile:
+    description: Name of a profile in the shared files of AWS, where the module runs, instead of the keys themselves.
+    type: str
+    version_added: 0.2.0
+  s3_region:
+    description: Region of the bucket. By default the server is asked for it.
+    type: str
+    version_added: 0.2.0
+  s3_bucket_lookup:
+    description:
+      - Whether requests name the bucket in the path (V(path)) or in the host name (V(dns)).
+      - By default it is V(auto), in the host name at Amazon and in the path elsewhere.
+    type: str
+    choices: [auto, path, dns]
+    version_added: 0.2.0
   server_ca_path:
     description: Path of a PEM file, where the module runs, with the CA certificate of the backup server.
     type: path
@@ -77,7 +144,8 @@ options:
   backup_server:
     description:
       - Name of a backup server that was configured with M(community.che.backup_server).
-      - When neither this nor O(repository_url) nor O(rest) is given, the only configured one is used; when there are
-        several, the one named C(eclipse-che-backup-server-config).
+      - When neither this nor O(repository_url) nor O(rest) nor O(awss3) is given, the environment variable
+        E(BACKUP_SERVER_CONFIG_NAME) names it; without that E(BACKUP_REPOSITORY_URL) says all of a server; else the only
+        configured one is used; when there are several, the one named C(eclipse-che-backup-server-config).
     type: str
 """

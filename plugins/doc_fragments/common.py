@@ -20,6 +20,7 @@ requirements:
   - kubernetes >= 24.2.0
   - PyYAML >= 3.11
   - restic >= 0.17.1
+  - awscrt >= 0.19.0 (only for backup servers on S3)
 """
 
     RUN = r"""

@@ -73,6 +73,16 @@ EXAMPLES = r"""
     repository_password_secret: che-repository
     server_credentials_secret: che-backup-user
 
+- name: Keep backups in a bucket on S3
+  community.che.backup_server:
+    namespace: eclipse-che
+    repository_url: s3:https://s3.eu-west-1.amazonaws.com/example-che-backups/production
+    repository_password: "{{ vault_repository_password }}"
+    s3_access_key_id: "{{ vault_s3_access_key_id }}"
+    s3_secret_access_key: "{{ vault_s3_secret_access_key }}"
+    s3_region: eu-west-1
+    initialize: true
+
 - name: Forget a backup server; its backups stay
   community.che.backup_server:
     namespace: eclipse-che

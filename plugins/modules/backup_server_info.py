@@ -57,7 +57,7 @@ backup_servers:
       type: str
       sample: eclipse-che-backup-server-config
     kind:
-      description: The kind of server.
+      description: The kind of server, V(rest) or V(awss3).
       type: str
       sample: rest
     repository:
