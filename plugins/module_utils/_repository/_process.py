@@ -10,7 +10,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ def run_process(
     timeout: float,
     output_limit: int,
     folder: Path | None = None,
+    sink: Callable[[bytes], object] | None = None,
 ) -> Finished:
     """Run a process to its end.
 
@@ -68,6 +69,7 @@ def run_process(
         timeout: Seconds until it is stopped, with every process of its group.
         output_limit: The bytes of standard output that are read before it is stopped.
         folder: Its working directory; None: ours.
+        sink: Takes the output piece by piece, so that none of it is held; without it the output is returned.
 
     Raises:
         OSError: The program can't be run.
@@ -85,17 +87,19 @@ def run_process(
     )
     with process:
         try:
-            return _collect(process, time.monotonic() + timeout, output_limit)
+            return _collect(process, time.monotonic() + timeout, output_limit, sink)
         finally:
             _stop_group(process)
 
 
-def _collect(process: subprocess.Popen[bytes], deadline: float, output_limit: int) -> Finished:
+def _collect(
+    process: subprocess.Popen[bytes], deadline: float, output_limit: int, sink: Callable[[bytes], object] | None
+) -> Finished:
     stdout, stderr = bytearray(), bytearray()
     try:
         with selectors.DefaultSelector() as selector:
-            _watch(selector, process.stdout, stdout)
-            _watch(selector, process.stderr, stderr)
+            _watch(selector, process.stdout, sink or stdout.extend)
+            _watch(selector, process.stderr, stderr.extend)
             while selector.get_map():
                 _read(selector, _remaining(deadline, process))
                 del stderr[:-_STDERR_LIMIT]
@@ -107,9 +111,9 @@ def _collect(process: subprocess.Popen[bytes], deadline: float, output_limit: in
     return Finished(code, bytes(stdout), stderr.decode(errors="replace"))
 
 
-def _watch(selector: selectors.BaseSelector, stream: IO[bytes] | None, buffer: bytearray) -> None:
+def _watch(selector: selectors.BaseSelector, stream: IO[bytes] | None, take: Callable[[bytes], object]) -> None:
     # Both streams are pipes; only the type checker can't know.
-    selector.register(cast("IO[bytes]", stream), selectors.EVENT_READ, buffer)
+    selector.register(cast("IO[bytes]", stream), selectors.EVENT_READ, take)
 
 
 def _remaining(deadline: float, process: subprocess.Popen[bytes]) -> float:
@@ -124,7 +128,8 @@ def _read(selector: selectors.BaseSelector, timeout: float) -> None:
         chunk = os.read(key.fd, _CHUNK)
         if not chunk:
             selector.unregister(key.fileobj)
-        key.data.extend(chunk)
+            continue
+        key.data(chunk)
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._check import read_check
 from ansible_collections.community.che.plugins.module_utils._repository._errors import (
     FileTooLarge,
     NoSnapshot,
@@ -116,6 +117,14 @@ class Restic:
         with self._understanding("snapshots"):
             return [Snapshot.from_json(data) for data in json.loads(output)]
 
+    def snapshot_ids(self) -> list[str]:
+        """The ids of all snapshots, as the server lists their files: also of those that can't be read."""
+        output = self._command.run("list", "snapshots")
+        ids = output.decode(errors="replace").split()
+        if not all(_SNAPSHOT_ID.fullmatch(snapshot_id) for snapshot_id in ids):
+            raise self._misunderstood("list")
+        return ids
+
     def backup_folder(self, folder: Path, tags: Sequence[str], host: str) -> BackupSummary:
         """Save a folder so that its files stand at the root of the snapshot's tree.
 
@@ -175,7 +184,7 @@ class Restic:
         ids = tuple(map(self._checked_id, snapshot_ids))
         with suppress(SnapshotIncomplete):  # restic's exit code for this; before 0.19 it says nothing at all
             self._write("forget", *ids)
-        kept = [snapshot.id for snapshot in self.snapshots() if snapshot.id.startswith(ids)]
+        kept = [snapshot_id for snapshot_id in self.snapshot_ids() if snapshot_id.startswith(ids)]
         if kept:
             raise NotRemoved(
                 f"The backup server keeps {len(kept)} of the snapshots that restic was told to remove",
@@ -197,11 +206,15 @@ class Restic:
 
         Raises:
             RepositoryDamaged: The check found errors.
+            ServerUnreachable: It could not be ended for want of the server.
         """
-        try:
-            self._command.run("check")
-        except ResticFailed as error:
-            raise RepositoryDamaged(error.what, error.on, "See restic's page on troubleshooting.") from None
+        report = read_check(self._command, self._command.finish("check"))
+        if report.errors:
+            raise RepositoryDamaged(
+                f"restic's check found errors: {'; '.join(report.errors)[:600]}",
+                self._command.location,
+                "See restic's page on troubleshooting.",
+            )
 
     def _write(self, *arguments: str, folder: Path | None = None) -> bytes:
         if self._command.read_only:
@@ -223,11 +236,14 @@ class Restic:
         try:
             yield
         except (ValueError, LookupError, TypeError):
-            raise ResticFailed(
-                f"The answer of restic {command} can't be understood",
-                self._command.binary,
-                "Check that this is restic itself, in a version that is supported.",
-            ) from None
+            raise self._misunderstood(command) from None
+
+    def _misunderstood(self, command: str) -> ResticFailed:
+        return ResticFailed(
+            f"The answer of restic {command} can't be understood",
+            self._command.binary,
+            "Check that this is restic itself, in a version that is supported.",
+        )
 
 
 def _messages(output: bytes) -> Iterator[Mapping[str, Any]]:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
-from ansible_collections.community.che.plugins.module_utils._repository._errors import ResticMissing
+from ansible_collections.community.che.plugins.module_utils._repository._errors import RepositoryError, ResticMissing
 from ansible_collections.community.che.plugins.module_utils._repository._private_files import (
     private_folder,
     write_private,
@@ -24,6 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._process
 from ansible_collections.community.che.plugins.module_utils._repository._restic_errors import (
     explain_failure,
     explain_timeout,
+    reported_errors,
 )
 
 _INHERITED = (
@@ -34,6 +35,7 @@ _INHERITED = (
 
 _OUTPUT_LIMIT = 256 * 1024 * 1024
 _WAIT_FOR_LOCK = "2m"
+_AS_JSON = ("--json", "--quiet")
 
 
 class ResticCommand:
@@ -77,11 +79,43 @@ class ResticCommand:
             RepositoryError: It failed, could not be run, or took too long.
             OutputLimitExceeded: It had more to say.
         """
-        with private_folder() as files:
-            finished = self._run([*arguments, *self._options(files)], self._environment(files), output_limit, folder)
+        finished = self.finish(*arguments, folder=folder, output_limit=output_limit)
         if finished.code:
-            raise explain_failure(finished.code, finished.stderr, self.location, self._access.secrets())
+            raise self.explain(finished)
         return finished.stdout
+
+    def finish(
+        self,
+        *arguments: str,
+        folder: Path | None = None,
+        output_limit: int = _OUTPUT_LIMIT,
+        sink: Callable[[bytes], object] | None = None,
+        in_words: bool = False,
+    ) -> Finished:
+        """Run a command to its end, and leave it to the caller what its exit code means.
+
+        Args:
+            arguments: The command and its own options.
+            folder: The folder to run it in; None: ours.
+            output_limit: The bytes of output at which it is stopped.
+            sink: Takes the output piece by piece, so that none of it is held.
+            in_words: Let restic speak to people, where it tells something that its JSON does not.
+
+        Raises:
+            RepositoryError: It could not be run, or took too long.
+            OutputLimitExceeded: It had more to say.
+        """
+        with private_folder() as files:
+            argv = [*arguments, *([] if in_words else _AS_JSON), *self._options(files)]
+            return self._run(argv, self._environment(files), output_limit, folder, sink)
+
+    def explain(self, finished: Finished) -> RepositoryError:
+        """The error that a command's exit code and last words amount to."""
+        return explain_failure(finished.code, finished.stderr, self.location, self._access.secrets())
+
+    def reported(self, finished: Finished) -> tuple[str, ...]:
+        """Every error that a command has reported on its way, without secrets."""
+        return reported_errors(finished.stderr, self._access.secrets())
 
     def _run(
         self,
@@ -89,9 +123,10 @@ class ResticCommand:
         environment: Mapping[str, str],
         output_limit: int = _OUTPUT_LIMIT,
         folder: Path | None = None,
+        sink: Callable[[bytes], object] | None = None,
     ) -> Finished:
         try:
-            return run_process([self.binary, *arguments], environment, self._timeout, output_limit, folder)
+            return run_process([self.binary, *arguments], environment, self._timeout, output_limit, folder, sink)
         except OSError as error:
             raise ResticMissing(
                 f"restic can't be run: {error.strerror}", self.binary, "Install restic, or name its path."
@@ -102,7 +137,7 @@ class ResticCommand:
             ) from None
 
     def _options(self, files: Path) -> list[str]:
-        options = ["--json", "--quiet", *self._adapter.options()]
+        options = list(self._adapter.options())
         if self._access.ca_certificate is not None:
             options += ["--cacert", str(write_private(files / "ca.crt", self._access.ca_certificate))]
         options += ["--no-lock"] if self.read_only else ["--retry-lock", _WAIT_FOR_LOCK]

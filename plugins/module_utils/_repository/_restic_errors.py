@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,13 +43,26 @@ class _Known:
 
 
 _INCOMPLETE = _Known(SnapshotIncomplete, "restic could not save everything", "Make all of it readable, then try again.")
+_LOCKED = _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again.")
 _NO_SNAPSHOT = _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has.")
+
+_DAMAGED_DATA = _Known(
+    RepositoryDamaged,
+    "Something in the repository is lost or damaged",
+    "Choose another backup. restic's page on troubleshooting says how to repair what is left.",
+)
+
+# What restic says when a file of the repository is gone, or does not hold what its name promises.
+_DAMAGE = re.compile(
+    r"ciphertext verification failed|invalid data returned|not found in repository|partial out of bounds read"
+    r"|<(data|index)/\w+> does not exist"
+)
 
 # https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _BY_EXIT_CODE: Mapping[int, _Known] = {
     3: _INCOMPLETE,
     10: _Known(NoRepository, "There is no repository at this place", "Check the path, or have it initialised."),
-    11: _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again."),
+    11: _LOCKED,
     12: _Known(WrongPassword, "The repository password is wrong", "Give the one it was initialised with."),
 }
 
@@ -110,7 +124,8 @@ def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> 
     known = _BY_EXIT_CODE.get(code) or _by_words(words)
     if known is None:
         return ResticFailed(f"restic failed with exit code {code}: {words or 'no reason given'}", on)
-    reason = f": {words}" if known is _INCOMPLETE and words else ""
+    # Of a lock, restic's words name the holder.
+    reason = f": {words}" if known in (_INCOMPLETE, _LOCKED, _DAMAGED_DATA) and words else ""
     return known.error(f"{known.what}{reason}", on, known.next_step)
 
 
@@ -151,6 +166,18 @@ def last_words(stderr: str, secrets: Iterable[str]) -> str:
     return " ".join(text.split())[:_MESSAGE_LIMIT]
 
 
+def reported_errors(stderr: str, secrets: Iterable[str]) -> tuple[str, ...]:
+    """Every error that restic has reported on its way, each on one line, without secrets and without its last word.
+
+    An older restic writes lines of text in the place of JSON.
+    """
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    objects = list(_json_objects(lines))
+    told = [str(data.get("message", "")) for data in objects if data.get("message_type") == "error"]
+    told += [line for line in lines if not line.startswith(("{", "Fatal:"))]
+    return tuple(" ".join(redact(text, secrets).split()) for text in told)
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """The text with every secret, also in its URL form, as ``***``."""
     for secret in secrets:
@@ -160,6 +187,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _by_words(words: str) -> _Known | None:
+    if _DAMAGE.search(words) and "is damaged: " not in words:
+        return _DAMAGED_DATA
     return next((known for fragment, known in _BY_WORDS if fragment in words), None)
 
 
@@ -174,6 +203,8 @@ def _json_objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 def _unread_file(data: Mapping[str, Any]) -> str:
     error = data.get("error")
+    if error is None:
+        return str(data.get("message", ""))
     return f"{data.get('item', '')}: {error.get('message', '') if isinstance(error, dict) else error}"
 
 
