@@ -106,3 +106,30 @@ def run_spec() -> ArgumentSpec:
             "run_as_user": {"type": "int"},
         }
     )
+
+
+def retention_spec() -> ArgumentSpec:
+    """What to keep; the names are those of restic's own options."""
+    counts = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+    spans = ("within", *(f"within_{span}" for span in counts[1:]))
+    return ArgumentSpec(
+        {
+            **{f"keep_{name}": {"type": "int"} for name in counts},
+            **{f"keep_{name}": {"type": "str"} for name in spans},
+            "incomplete_older_than": {"type": "str", "default": "24h"},
+            "prune": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 7200},
+        }
+    )
+
+
+def verify_spec() -> ArgumentSpec:
+    """What to verify."""
+    return ArgumentSpec(
+        {
+            "id": {"type": "str", "default": "latest"},
+            "read_data": {"type": "str", "default": "all"},
+            "lock": {"type": "bool", "default": True},
+            "timeout": {"type": "int", "default": 7200},
+        }
+    )

@@ -65,7 +65,7 @@ class Record:
 
     def seen_at(self, now: datetime) -> Record:
         """The record as it must be read at a moment: one that nobody renews any more is abandoned."""
-        silent = now - _moment(self.renewed) > ABANDONED_AFTER
+        silent = now - moment_of(self.renewed) > ABANDONED_AFTER
         return Record(**{**self.__dict__, "state": ABANDONED}) if self.state == IN_PROGRESS and silent else self
 
     def as_result(self) -> dict[str, Any]:
@@ -133,7 +133,8 @@ def _stages(text: str) -> tuple[Stage, ...]:
         return ()
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """A moment of a record, aware of its time zone; one that can't be read lies at the beginning of time."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
