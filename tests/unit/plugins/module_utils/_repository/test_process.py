@@ -134,3 +134,12 @@ def test_a_private_file_never_takes_over_another(tmp_path: Path) -> None:
     (tmp_path / "trap").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError):
         write_private(tmp_path / "trap", "hunter2")
+
+
+def test_output_can_be_taken_piece_by_piece_without_a_limit() -> None:
+    pieces: list[int] = []
+    finished = run_process(
+        ["head", "-c", "3000000", "/dev/zero"], PATH, 20, 1000, sink=lambda piece: pieces.append(len(piece))
+    )
+    assert (finished.code, finished.stdout, sum(pieces)) == (0, b"", 3_000_000)
+    assert max(pieces) <= 64 * 1024
