@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._backup import _back
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._caretaker import Caretaker
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
@@ -68,7 +69,7 @@ class Shelf:
     def new(cls, server: RestServerProcess, authority: Authority, path: str) -> Shelf:
         """A new repository, and a new installation."""
         where = RestServer("localhost", path, "https", server.port)
-        shelf = cls(server, Access(where, PASSWORD, USERNAME, SERVER_PASSWORD, authority.certificate))
+        shelf = cls(server, Access(where, PASSWORD, UserAndPassword(USERNAME, SERVER_PASSWORD), authority.certificate))
         install(shelf.api)
         Restic(shelf.access, timeout=60).init()
         return shelf

@@ -12,11 +12,12 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._caretaker import Caretaker
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._process import Finished
 from ansible_collections.community.che.plugins.module_utils._repository._restic_command import ResticCommand
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 
-ACCESS = Access(RestServer("backup.example.org", "che", port=8000), password="sesame", server_password="s3cret")
+ACCESS = Access(RestServer("backup.example.org", "che", port=8000), "sesame", UserAndPassword("che", "s3cret"))
 PACK = "60d3479aa1d6f7537c9e8fcbffab0bf031a4c6487905cff1502f2ce4893d7aa9"
 FOUND = {"message_type": "exit_error", "code": 1, "message": "Fatal: repository contains errors"}
 ADVICE = "\nThe repository is damaged and must be repaired. Please follow the troubleshooting guide.\n\n"
