@@ -13,6 +13,7 @@ short_description: Remove old backups of Eclipse Che
 version_added: 0.2.0
 description:
   - Applies restic's own policies to the complete backups of one installation, and removes the others as a whole.
+  - What restores saved before they began is a group of its own, to which the policy applies separately.
   - Never removed are the newest complete backup, one that a restore is using, and whatever a run has not ended with.
   - What failed runs have left is removed too when it is older than O(incomplete_older_than).
   - Snapshots of the old Che operator, backups of other namespaces and whatever else lies in the repository are left

@@ -107,11 +107,10 @@ def _decide(work: _Work, found: Survey) -> Decision:
     kept: dict[str, tuple[str, ...]] = {}
     if found.complete:
         seals = {seal for each in found.complete for seal in each.seals}
-        answer = work.restic(read_only=True).keep_policy(
-            work.request.policy.options, work.request.namespace, found.seal_tags()
-        )
-        kept = dict(answer.kept)
-        if {*kept, *answer.removed} != seals:
+        restic, policy = work.restic(read_only=True), work.request.policy.options
+        answers = [restic.keep_policy(policy, work.request.namespace, tags) for tags in found.seal_groups()]
+        kept = {seal: reasons for answer in answers for seal, reasons in answer.kept.items()}
+        if {*kept, *(seal for answer in answers for seal in answer.removed)} != seals:
             raise CheError(
                 "restic applied the policy to other snapshots than to the backups' seals, so nothing is removed",
                 work.repository.location,

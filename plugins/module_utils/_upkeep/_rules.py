@@ -77,9 +77,15 @@ class Survey:
     leftovers: tuple[RunRemains, ...]
     foreign: tuple[Explained, ...]
 
-    def seal_tags(self) -> list[tuple[str, ...]]:
-        """The tags of the seals that a policy is for."""
-        return [seal_tags(each.run, len(backup.parts)) for each in self.complete for backup in each.backups]
+    def seal_groups(self) -> list[list[tuple[str, ...]]]:
+        """The tags of the seals that a policy is for, by groups to which it applies separately.
+
+        What restores saved before they began is a group of its own, so that it takes no place of a regular backup.
+        """
+        tags: dict[bool, list[tuple[str, ...]]] = defaultdict(list)
+        for backup in (backup for each in self.complete for backup in each.backups):
+            tags[backup.safety].append(seal_tags(backup.run, len(backup.parts), backup.safety))
+        return [tags[safety] for safety in sorted(tags)]
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,8 @@ def decide(
         incomplete_age: How old what a failed run has left must be.
     """
     complete = [backup for each in found.complete for backup in each.backups]
-    newest = max(complete, key=lambda backup: (backup.created, backup.id), default=None)
+    # A restore takes the newest regular one by itself; where there is none, one that another restore saved.
+    newest = max(complete, key=lambda backup: (not backup.safety, backup.created, backup.id), default=None)
     reasons = {
         backup.id: (*kept.get(backup.id, ()), *([NEWEST] if backup is newest else []), *_in_use(backup, running))
         for backup in complete

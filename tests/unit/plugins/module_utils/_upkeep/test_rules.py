@@ -33,12 +33,12 @@ def id_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def whole(run: str, hour: int, host: str = "che") -> list[Snapshot]:
+def whole(run: str, hour: int, host: str = "che", safety: bool = False) -> list[Snapshot]:
     """A complete backup; its seal's name is the run's."""
     return [
         snapshot(f"{run} db", hour, part_tags(run, "database", "dbche"), host),
         snapshot(f"{run} objects", hour, part_tags(run, "installation"), host),
-        snapshot(run, hour, seal_tags(run, 2), host),
+        snapshot(run, hour, seal_tags(run, 2, safety), host),
     ]
 
 
@@ -70,6 +70,23 @@ def test_what_nothing_keeps_goes_whole_and_the_seals_go_first() -> None:
     assert set(decision.parts(decision.seals)) == {id_of("r1 db"), id_of("r1 objects")}
 
 
+def test_what_a_restore_saved_takes_no_place_of_a_regular_backup() -> None:
+    found = survey([*whole("r1", 1), *whole("r2", 2, safety=True), *whole("r3", 3, safety=True)], "che")
+
+    regular, safety = found.seal_groups()
+    assert regular == [seal_tags("r1", 2)]
+    assert sorted(safety) == [seal_tags("r2", 2, safety=True), seal_tags("r3", 2, safety=True)]
+    decision = decided([*whole("r1", 1), *whole("r2", 2, safety=True)], {id_of("r2"): ("last snapshot",)})
+    assert [(each.backup.run, each.reasons) for each in decision.kept] == [
+        ("r2", ("last snapshot",)),
+        ("r1", (NEWEST,)),
+    ]
+
+
+def test_the_only_complete_backup_stays_though_a_restore_saved_it() -> None:
+    assert names(decided(whole("r1", 1, safety=True))) == (["r1"], [], [])
+
+
 def test_parts_stay_as_long_as_the_server_keeps_their_seal() -> None:
     decision = decided([*whole("r1", 1), *whole("r2", 2), *whole("r3", 3)])
 
@@ -81,7 +98,7 @@ def test_the_policy_is_for_the_seals_of_complete_backups_of_this_installation() 
     torn = whole("torn", 4)[1:]
     found = survey([*whole("r1", 1), *torn, *whole("far", 2, host="other")], "che")
 
-    assert found.seal_tags() == [("community.che", "run=r1", "seal", "parts=2")]
+    assert found.seal_groups() == [[("community.che", "run=r1", "seal", "parts=2")]]
     assert {each.backup.run: each.reasons for each in found.foreign} == {
         "torn": ("its seal and its parts do not match: find out why first",),
         "far": ("of the namespace 'other'",),
