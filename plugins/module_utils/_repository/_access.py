@@ -36,7 +36,7 @@ class Access:
             raise InvalidCredentials(
                 f"These credentials are not of the type that a server of kind {self.server.kind} takes",
                 self.server.address,
-                "Give a user name and a password for a REST server, and an access key for S3.",
+                "Give a user name and a password for a REST server, an access key for S3, an SSH key for SFTP.",
             )
 
     def secrets(self) -> tuple[str, ...]:

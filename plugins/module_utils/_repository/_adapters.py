@@ -14,10 +14,13 @@ from ansible_collections.community.che.plugins.module_utils._repository._rest im
 from ansible_collections.community.che.plugins.module_utils._repository._s3 import S3Adapter
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._sftp import SftpAdapter
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 
 _ADAPTERS: Mapping[str, Callable[[Access], Adapter]] = {
     RestServer.kind: RestAdapter,
     AwsS3Server.kind: S3Adapter,
+    SftpServer.kind: SftpAdapter,
 }
 
 

@@ -5,7 +5,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A program that restic runs in a Job to get at the server. It is brought in beside restic, from its own image.
+
+    Args:
+        name: What it is called; ``<name>_image`` is the option that names its image.
+        path: Where it is in that image.
+        option: restic's option that says where it is.
+    """
+
+    name: str
+    path: str
+    option: str
 
 
 class Adapter(Protocol):
@@ -21,8 +37,21 @@ class Adapter(Protocol):
     def environment(self) -> dict[str, str]:
         """The variables that give restic the server's credentials. Secret: for the environment of restic alone."""
 
+    def local_files(self) -> dict[str, str]:
+        """The files, by name, that restic on this machine needs besides its password. Secret."""
+
+    def local_options(self, folder: str) -> tuple[str, ...]:
+        """Options of restic on this machine that lead it to these files. Nothing in them is secret.
+
+        Args:
+            folder: Where the files are.
+        """
+
+    def helper(self) -> Helper | None:
+        """The program that restic in a Job needs for this server, if it needs one."""
+
     def files(self) -> dict[str, str]:
-        """The files, by name, that give restic the same where its environment is inherited by others. Secret.
+        """The files, by name, that give restic the same in a Job, where its environment is inherited by others. Secret.
 
         One of them is ``repository``, for ``RESTIC_REPOSITORY_FILE``.
         """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from ansible_collections.community.che.plugins.module_utils._repository._errors import InvalidCredentials
+from ansible_collections.community.che.plugins.module_utils._repository._private_key import check_private_key
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,29 @@ class S3Keys:
         return tuple(value for value in (self.secret_access_key, self.session_token) if value)
 
 
-Credentials = Union[UserAndPassword, S3Keys]
+@dataclass(frozen=True)
+class SshKey:
+    """Who we are at an SFTP server.
+
+    Args:
+        private_key: A private key as OpenSSH or OpenSSL writes it, without a passphrase.
+
+    Raises:
+        InvalidCredentials: It is not one, or a passphrase protects it.
+    """
+
+    private_key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        # ssh reads no key that ends without a line break, or has the line breaks of Windows.
+        text = "\n".join(self.private_key.strip().splitlines()) + "\n"
+        object.__setattr__(self, "private_key", text)
+        check_private_key(text)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be shown: the key, and each line of it that says something."""
+        lines = [line for line in self.private_key.splitlines() if len(line) > 8 and "-----" not in line]
+        return (self.private_key, *lines)
+
+
+Credentials = Union[UserAndPassword, S3Keys, SshKey]

@@ -77,6 +77,22 @@ class NoBucket(RepositoryError):
     """The S3 server has no such bucket; one is never made."""
 
 
+class NotSftpServer(RepositoryError):
+    """Something answers, but not as an SFTP server does."""
+
+
+class UnknownHostKey(ServerUnreachable):
+    """The SFTP server has no host key that was ever given or learned; nothing was sent."""
+
+
+class ChangedHostKey(ServerUnreachable):
+    """The SFTP server shows another host key than those that it is known by; nothing was sent."""
+
+
+class NoFolder(RepositoryError):
+    """The SFTP server has no such folder to put a repository into; only its last part is ever made."""
+
+
 class WrongRegion(RepositoryError):
     """The bucket is in another region than the one that was given."""
 
@@ -129,6 +145,10 @@ class NotRemoved(RepositoryError):
 
 
 # What this machine lacks
+
+
+class SshMissing(RepositoryError):
+    """There is no ssh to run."""
 
 
 class LibraryMissing(RepositoryError):

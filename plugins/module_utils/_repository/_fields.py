@@ -77,7 +77,12 @@ def normal_path(path: str) -> str:
 
 def normal_port(port: int | None, protocol: str) -> int | None:
     """A port, or None where it is the protocol's own; raises InvalidServer where it is none."""
-    if port is None or port == SCHEME_PORTS[protocol]:
+    return port_unless(port, SCHEME_PORTS[protocol])
+
+
+def port_unless(port: int | None, own: int) -> int | None:
+    """A port, or None where it is this one; raises InvalidServer where it is none."""
+    if port is None or port == own:
         return None
     if isinstance(port, bool) or not 1 <= port <= 65535:
         raise InvalidServer("The port is not a number between 1 and 65535")

@@ -48,6 +48,15 @@ class RestAdapter:
             return {}
         return {"RESTIC_REST_USERNAME": self._user.username, "RESTIC_REST_PASSWORD": self._user.password}
 
+    def local_files(self) -> dict[str, str]:
+        return {}
+
+    def local_options(self, folder: str) -> tuple[str, ...]:
+        return ()
+
+    def helper(self) -> None:
+        return None
+
     def files(self) -> dict[str, str]:
         return {"repository": self._location_with_credentials()}
 

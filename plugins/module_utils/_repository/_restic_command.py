@@ -137,7 +137,9 @@ class ResticCommand:
             ) from None
 
     def _options(self, files: Path) -> list[str]:
-        options = list(self._adapter.options())
+        for name, content in self._adapter.local_files().items():
+            write_private(files / name, content)
+        options = [*self._adapter.options(), *self._adapter.local_options(str(files))]
         if self._access.ca_certificate is not None:
             options += ["--cacert", str(write_private(files / "ca.crt", self._access.ca_certificate))]
         options += ["--no-lock"] if self.read_only else ["--retry-lock", _WAIT_FOR_LOCK]

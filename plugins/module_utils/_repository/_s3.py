@@ -45,6 +45,15 @@ class S3Adapter:
         }
         return {name: value for name, value in variables.items() if value}
 
+    def local_files(self) -> dict[str, str]:
+        return {}
+
+    def local_options(self, folder: str) -> tuple[str, ...]:
+        return ()
+
+    def helper(self) -> None:
+        return None
+
     def files(self) -> dict[str, str]:
         # Between backquotes restic's reader takes a value as it stands: https://ini.unknwon.io/docs/howto/work_with_values
         lines = [f"{name.lower()} = `{value}`" for name, value in self.environment().items()]

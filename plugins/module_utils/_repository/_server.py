@@ -21,6 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._fields 
     text_field,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 
 DEFAULT_PORT = 8000
 """The port of rest-server, used where a resource or a structured option leaves the port out."""
@@ -107,32 +108,27 @@ class RestServer:
         )
 
 
-Server = Union[RestServer, AwsS3Server]
+Server = Union[RestServer, AwsS3Server, SftpServer]
 """Every kind of server."""
 
-_SECTIONS: Mapping[str, type[RestServer] | type[AwsS3Server]] = {
+_SECTIONS: Mapping[str, type[RestServer] | type[AwsS3Server] | type[SftpServer]] = {
     RestServer.kind: RestServer,
     AwsS3Server.kind: AwsS3Server,
+    SftpServer.kind: SftpServer,
 }
-_SECTIONS_OF_OTHER_VERSIONS = ("sftp",)
 
 
 def section_of(spec: Mapping[str, object]) -> str:
     """The name of the one section of ``CheBackupServerConfiguration.spec``.
 
     Raises:
-        InvalidServer: There is no section, more than one, or one that this version does not support.
+        InvalidServer: There is no section, or more than one.
     """
-    every = (*_SECTIONS, *_SECTIONS_OF_OTHER_VERSIONS)
-    present = [name for name in every if spec.get(name)]
+    present = [name for name in _SECTIONS if spec.get(name)]
     if len(present) != 1:
         found = f"it has {' and '.join(present)}" if present else "it has none"
         raise InvalidServer(
-            f"A backup server needs exactly one section of {', '.join(every)}: {found}", next_step="Leave just one."
-        )
-    if present[0] not in _SECTIONS:
-        raise InvalidServer(
-            f"Backup servers of kind {present[0]} are not supported yet", next_step="Use one of rest and awss3."
+            f"A backup server needs exactly one section of {', '.join(_SECTIONS)}: {found}", next_step="Leave just one."
         )
     return present[0]
 
@@ -145,7 +141,7 @@ def server_from_spec(spec: Mapping[str, object], extras: Mapping[str, str] | Non
         extras: What is stored beside it, as the server's ``extras`` has given it.
 
     Raises:
-        InvalidServer: The section is missing, not the only one, not supported yet, or has a bad field.
+        InvalidServer: The section is missing, not the only one, or has a bad field.
     """
     name = section_of(spec)
     section = spec[name]

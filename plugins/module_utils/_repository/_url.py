@@ -18,14 +18,16 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 from ansible_collections.community.che.plugins.module_utils._repository._fields import bracketed
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer, Server
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 
 _EXAMPLE = (
-    "A repository URL looks like rest:https://backup.example.org:8000/che or s3:https://s3.example.org/bucket/che."
+    "A repository URL looks like rest:https://backup.example.org:8000/che, s3:https://s3.example.org/bucket/che or "
+    "sftp:user@backup.example.org:/srv/che."
 )
-_REST, _S3 = "rest:", "s3:"
-_PREFIXES_OF_OTHER_VERSIONS = ("sftp:",)
+_REST, _S3, _SFTP = "rest:", "s3:", "sftp:"
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORT = re.compile(r"[0-9]{1,5}")
+_PORT_AND_ROOT = re.compile(r"(?P<port>[0-9]{1,5})/(?P<path>/.*)")
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,18 @@ def parse_repository_url(url: str) -> ParsedUrl:
     ``s3:host/bucket/path`` are restic's; the last one means https, and its path is what it says, without
     percent-encoding. A port left out is the protocol's own.
 
+    ``sftp://user@host:port//path`` is restic's, and ``sftp://user@host:port/path`` is a path in the user's home.
+    ``sftp:user@host:/path`` and ``sftp:user@host:path`` are restic's too, without percent-encoding and without a port;
+    ``sftp:user@host:1234//path`` is how the old operator's documents write a port.
+
     Raises:
-        UrlError: The URL can't be understood, or names a kind of server that is not supported.
+        UrlError: The URL can't be understood.
     """
     _check_characters(url)
-    if url.startswith(_REST):
-        return _parse_rest(url[len(_REST) :])
-    if url.startswith(_S3):
-        return _parse_s3(url[len(_S3) :])
-    if url.startswith(_PREFIXES_OF_OTHER_VERSIONS):
-        kind = url.partition(":")[0]
-        raise _error(f"Servers of kind {kind}: are not supported yet by this version; use rest: or s3:")
-    raise _error("The URL does not start with the kind of its server, which is rest: or s3:")
+    for prefix, parse in ((_REST, _parse_rest), (_S3, _parse_s3), (_SFTP, _parse_sftp)):
+        if url.startswith(prefix):
+            return parse(url[len(prefix) :])
+    raise _error("The URL does not start with the kind of its server, which is rest:, s3: or sftp:")
 
 
 def format_repository_url(server: Server, username: str | None = None) -> str:
@@ -72,6 +74,8 @@ def format_repository_url(server: Server, username: str | None = None) -> str:
         server: The server to write.
         username: A user name to put in front of a REST server's host. There is no way to put a password there.
     """
+    if isinstance(server, SftpServer):
+        return _format_sftp(server)
     user = f"{quote(username, safe='')}@" if username else ""
     port = f":{server.port}" if server.port else ""
     path = f"/{quote(server.repository_path)}" if server.repository_path else ""
@@ -99,6 +103,44 @@ def _parse_s3(remainder: str) -> ParsedUrl:
     hostname, port = _host_and_port(authority)
     with _naming_the_url():
         return ParsedUrl(AwsS3Server(_path(path), hostname, protocol, port), None, None)
+
+
+def _parse_sftp(remainder: str) -> ParsedUrl:
+    if not remainder.startswith("//"):
+        return _parse_like_scp(remainder)
+    authority, _slash, path = remainder[2:].partition("/")
+    userinfo, at_sign, host_and_port = authority.rpartition("@")
+    username, password = _user(userinfo) if at_sign else ("", None)
+    if password is not None:
+        raise _no_password()
+    hostname, port = _host_and_port(host_and_port)
+    with _naming_the_url():
+        return ParsedUrl(SftpServer(username or "", hostname, _path(path), port), None, None)
+
+
+def _parse_like_scp(remainder: str) -> ParsedUrl:
+    """``user@host:path``: the host ends at the first colon, and nothing is percent-encoded."""
+    authority, colon, path = remainder.partition(":")
+    if not colon:
+        raise _error("The URL has no colon between host and path")
+    if "@" in path.partition("/")[0] and "@" not in authority:
+        raise _no_password()
+    username, _at_sign, hostname = authority.rpartition("@")
+    if "[" in authority:
+        raise _error("An IPv6 address has no place in this form of the URL", "Write sftp://user@[address]/path.")
+    with_port = _PORT_AND_ROOT.fullmatch(path)
+    port, path = (_port(with_port["port"]), with_port["path"]) if with_port else (None, path)
+    with _naming_the_url():
+        return ParsedUrl(SftpServer(username, hostname, path, port), None, None)
+
+
+def _no_password() -> UrlError:
+    return _error("The URL has a password, and SFTP servers are opened with a key alone", "Give ssh_key or ssh_key_path.")
+
+
+def _format_sftp(server: SftpServer) -> str:
+    port = f":{server.port}" if server.port else ""
+    return f"{_SFTP}//{quote(server.username, safe='')}@{bracketed(server.hostname)}{port}/{quote(server.repository_path)}"
 
 
 def _parts(remainder: str) -> tuple[str, str, str, bool]:
