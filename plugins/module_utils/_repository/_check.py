@@ -20,6 +20,7 @@ _FOUND = "repository contains errors"
 _TROUBLE = re.compile(
     r"dial tcp|connection refused|connection reset|no such host|i/o timeout|TLS handshake|broken pipe"
     r"|no route to host|network is unreachable|context (deadline exceeded|canceled)"
+    r"|ssh command exited|connection lost"
     r"|response \((401|403|429|5\d\d)\)"
 )
 

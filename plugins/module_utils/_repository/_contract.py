@@ -37,8 +37,12 @@ class Adapter(Protocol):
     def environment(self) -> dict[str, str]:
         """The variables that give restic the server's credentials. Secret: for the environment of restic alone."""
 
-    def local_files(self) -> dict[str, str]:
-        """The files, by name, that restic on this machine needs besides its password. Secret."""
+    def local_files(self, folder: str) -> dict[str, str]:
+        """The files, by name, that restic on this machine needs besides its password. Secret.
+
+        Args:
+            folder: Where they are going to be.
+        """
 
     def local_options(self, folder: str) -> tuple[str, ...]:
         """Options of restic on this machine that lead it to these files. Nothing in them is secret.

@@ -48,7 +48,7 @@ class RestAdapter:
             return {}
         return {"RESTIC_REST_USERNAME": self._user.username, "RESTIC_REST_PASSWORD": self._user.password}
 
-    def local_files(self) -> dict[str, str]:
+    def local_files(self, folder: str) -> dict[str, str]:
         return {}
 
     def local_options(self, folder: str) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ class ResticCommand:
             ) from None
 
     def _options(self, files: Path) -> list[str]:
-        for name, content in self._adapter.local_files().items():
+        for name, content in self._adapter.local_files(str(files)).items():
             write_private(files / name, content)
         options = [*self._adapter.options(), *self._adapter.local_options(str(files))]
         if self._access.ca_certificate is not None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ansible_collections.community.che.plugins.module_utils._repository._errors import (
     AccessDenied,
+    ChangedHostKey,
     NoBucket,
     NoRepository,
     NoSnapshot,
@@ -25,6 +26,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
     ResticFailed,
     ResticTimeout,
     ServerFault,
+    ServerUnreachable,
     SnapshotIncomplete,
     UntrustedCertificate,
     WrongPassword,
@@ -44,6 +46,7 @@ class _Known:
 
 _INCOMPLETE = _Known(SnapshotIncomplete, "restic could not save everything", "Make all of it readable, then try again.")
 _LOCKED = _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again.")
+_FULL = _Known(ServerFault, "The backup server is full", "Make room there, then try again.")
 _NO_SNAPSHOT = _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has.")
 
 _DAMAGED_DATA = _Known(
@@ -92,10 +95,7 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
         "response (403)",
         _Known(AccessDenied, "The backup server forbids the request", "Check the user's rights and append-only mode."),
     ),
-    (
-        "response (507)",
-        _Known(ServerFault, "The backup server is full", "Make room there, then try again."),
-    ),
+    ("response (507)", _FULL),
     (
         "The specified bucket does not exist",
         _Known(NoBucket, "There is no such bucket", "Make it at the S3 server, or correct its name."),
@@ -110,6 +110,37 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
     ),
 )
 
+# What restic says of an SFTP server; these words would mean something else where no such server is asked.
+_BY_WORDS_OF_SFTP: Sequence[tuple[re.Pattern[str], _Known]] = (
+    (
+        re.compile("Host key verification failed|requested strict checking|HOST IDENTIFICATION HAS CHANGED"),
+        _Known(
+            ChangedHostKey,
+            "The SFTP server has another host key than the one that is known of it. Nothing was sent to it",
+            "Find out why: somebody may stand between. If the server was set up anew, give its key with ssh_host_key.",
+        ),
+    ),
+    (re.compile("no space left on device"), _FULL),
+    (
+        re.compile("SSH_FX_FAILURE"),
+        _Known(
+            ServerFault,
+            "The SFTP server refuses to store a file, without a reason",
+            "See whether its disk or the user's quota is full.",
+        ),
+    ),
+    (
+        re.compile("(?i)permission denied"),
+        _Known(
+            AccessDenied, "The SFTP server forbids the request", "Check what the user may do there, and in the folder."
+        ),
+    ),
+    (
+        re.compile("ssh command exited|connection lost|unable to start the sftp session"),
+        _Known(ServerUnreachable, "The connection to the SFTP server is lost", "See whether it is up, then try again."),
+    ),
+)
+
 
 def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> RepositoryError:
     """Say what it means that restic has failed.
@@ -121,7 +152,7 @@ def explain_failure(code: int, stderr: str, on: str, secrets: Iterable[str]) -> 
         secrets: What must not appear in the error, whatever restic wrote.
     """
     words = last_words(stderr, secrets)
-    known = _BY_EXIT_CODE.get(code) or _by_words(words)
+    known = _BY_EXIT_CODE.get(code) or _by_words(words) or _by_words_of_sftp(on, stderr)
     if known is None:
         return ResticFailed(f"restic failed with exit code {code}: {words or 'no reason given'}", on)
     # Of a lock, restic's words name the holder.
@@ -140,7 +171,7 @@ def explain_timeout(command: str, seconds: float, stderr: str, on: str, secrets:
         secrets: What must not appear in the error, whatever restic wrote.
     """
     words = last_words(stderr, secrets)
-    known = _by_words(words)
+    known = _by_words(words) or _by_words_of_sftp(on, stderr)
     if known:
         return known.error(known.what, on, known.next_step)
     reason = f": {words}" if words else ""
@@ -190,6 +221,13 @@ def _by_words(words: str) -> _Known | None:
     if _DAMAGE.search(words) and "is damaged: " not in words:
         return _DAMAGED_DATA
     return next((known for fragment, known in _BY_WORDS if fragment in words), None)
+
+
+def _by_words_of_sftp(on: str, stderr: str) -> _Known | None:
+    # ssh's own words stand in lines above restic's last ones.
+    if not on.startswith("sftp:"):
+        return None
+    return next((known for pattern, known in _BY_WORDS_OF_SFTP if pattern.search(stderr)), None)
 
 
 def _json_objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:

@@ -45,7 +45,7 @@ class S3Adapter:
         }
         return {name: value for name, value in variables.items() if value}
 
-    def local_files(self) -> dict[str, str]:
+    def local_files(self, folder: str) -> dict[str, str]:
         return {}
 
     def local_options(self, folder: str) -> tuple[str, ...]:

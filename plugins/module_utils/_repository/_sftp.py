@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._contract import Helper
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import SshKey
@@ -19,9 +17,10 @@ from ansible_collections.community.che.plugins.module_utils._repository._sftp_pr
 )
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._repository._ssh import (
+    CONFIG_FILE,
     KEY_FILE,
     KNOWN_HOSTS_FILE,
-    ssh_options,
+    ssh_config,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._url import format_repository_url
 
@@ -55,13 +54,13 @@ class SftpAdapter:
     def environment(self) -> dict[str, str]:
         return {}
 
-    def local_files(self) -> dict[str, str]:
-        return self._ssh_files()
+    def local_files(self, folder: str) -> dict[str, str]:
+        return {**self._ssh_files(), CONFIG_FILE: ssh_config(folder, _CONNECT_SECONDS)}
 
     def local_options(self, folder: str) -> tuple[str, ...]:
-        arguments = shlex.join(ssh_options(folder, _CONNECT_SECONDS))
-        # restic reads what follows -o as a line of CSV.
-        return ("-o", '"{}"'.format(f"sftp.args={arguments}".replace('"', '""')))
+        # restic reads what follows -o as a line of CSV, and in it the arguments between quotes. No file name of ssh's
+        # own stands there, as restic knows no way to write both kinds of quotes.
+        return ("-o", f'"sftp.args=-F ""{folder}/{CONFIG_FILE}"""')
 
     def helper(self) -> Helper:
         return Helper("rclone", "/usr/local/bin/rclone", "rclone.program")

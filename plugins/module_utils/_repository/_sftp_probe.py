@@ -27,18 +27,21 @@ from ansible_collections.community.che.plugins.module_utils._repository._sftp_er
 )
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._repository._ssh import (
+    CONFIG_FILE,
     KEY_FILE,
     KNOWN_HOSTS_FILE,
     run_ssh_tool,
-    ssh_options,
+    ssh_config,
 )
 
 # sftp answers each pwd with this; how many of them came tells how far it got.
 _GOT_ON = "Remote working directory: "
+# And this is how it refuses to enter a file.
+_A_FILE = "is not a directory"
 
 
 def ssh_files(server: SftpServer, key: SshKey) -> dict[str, str]:
-    """The files that ``ssh_options`` speaks of, by name. Secret."""
+    """The files that ``ssh_config`` speaks of, by name. Secret."""
     return {
         KEY_FILE: key.private_key,
         KNOWN_HOSTS_FILE: known_hosts(server.hostname, server.effective_port, server.host_keys),
@@ -84,29 +87,31 @@ def find_repository(server: SftpServer, key: SshKey, timeout: float) -> bool:
     if not server.host_keys:
         raise unknown_host_key(server, scan_host_keys(server, timeout))
     name = server.repository_path.rpartition("/")[2]
-    commands = ["pwd", f"cd {_quoted(server.parent)}", "pwd", f"ls -1 {_quoted(f'{name}/config')}"]
-    stdout, stderr, code = _sftp(server, ssh_files(server, key), commands, timeout)
+    # cd alone takes a path as it stands; ls and get would take the folders above for patterns.
+    commands = ["pwd", f"cd {_quoted(server.parent)}", "pwd", f"cd {_quoted(name)}", "pwd", "cd config"]
+    stdout, stderr, _code = _sftp(server, ssh_files(server, key), commands, timeout)
     steps = stdout.count(f"\n{_GOT_ON}")
     if steps == 0:
         raise explain_failed_login(stderr, server)
     if steps == 1:
         raise explain_folder(stderr, server)
-    if code and "Permission denied" in stderr:
+    if "Permission denied" in stderr:
         raise AccessDenied(
             f"The user {server.username} may not read the repository",
             f"{server.repository_path} at {server.address}",
             "Give that user rights there, or take another path.",
         )
-    return code == 0
+    return steps == 3 and stderr.rstrip().endswith(_A_FILE)
 
 
 def _sftp(server: SftpServer, files: dict[str, str], commands: list[str], timeout: float) -> tuple[str, str, int]:
     with private_folder() as folder:
-        for name, content in {**files, "commands": "\n".join([*commands, ""])}.items():
+        config = ssh_config(str(folder), _whole(timeout))
+        for name, content in {**files, CONFIG_FILE: config, "commands": "\n".join([*commands, ""])}.items():
             write_private(folder / name, content)
-        user = ["-o", f"User={server.username}", "-P", str(server.effective_port)]
-        command = ["sftp", *ssh_options(str(folder), _whole(timeout)), *user, "-b", "commands"]
-        finished = run_ssh_tool([*command, bracketed(server.hostname)], server.address, 3 * timeout, folder)
+        command = ["sftp", "-F", CONFIG_FILE, "-o", f"User={server.username}", "-P", str(server.effective_port)]
+        destination = ["-b", "commands", bracketed(server.hostname)]
+        finished = run_ssh_tool([*command, *destination], server.address, 3 * timeout, folder)
     # It repeats each command, so that no answer stands in the first line.
     return finished.stdout.decode(errors="replace"), finished.stderr, finished.code
 
@@ -117,8 +122,8 @@ def _reason(server: SftpServer, timeout: float) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as sftp reads it in a command: between quotes neither spaces nor * mean anything."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    """A path as sftp reads it in a command: between quotes, and with nothing that looks like an option."""
+    escaped = (path if path.startswith("/") else f"./{path}").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 

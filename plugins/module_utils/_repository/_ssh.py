@@ -15,14 +15,14 @@ from ansible_collections.community.che.plugins.module_utils._repository._process
     run_process,
 )
 
-KEY_FILE, KNOWN_HOSTS_FILE = "ssh-key", "known-hosts"
+KEY_FILE, KNOWN_HOSTS_FILE, CONFIG_FILE = "ssh-key", "known-hosts", "ssh-config"
 
 _INHERITED = ("PATH", "HOME", "TMPDIR")
 _OUTPUT_LIMIT = 1024 * 1024
 
 
-def ssh_options(folder: str, connect_seconds: int) -> tuple[str, ...]:
-    """The options of ``ssh`` and ``sftp`` that pin the server and show it one key alone; see ssh_config(5).
+def ssh_config(folder: str, connect_seconds: int) -> str:
+    """A configuration of ``ssh`` and ``sftp`` that pins the server and shows it one key alone; see ssh_config(5).
 
     Args:
         folder: Where the key and the known hosts are.
@@ -46,7 +46,7 @@ def ssh_options(folder: str, connect_seconds: int) -> tuple[str, ...]:
         "ServerAliveCountMax": "4",
         "LogLevel": "ERROR",
     }
-    return ("-F", "/dev/null", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}")))
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
 def _path(folder: str, name: str) -> str:
