@@ -19,7 +19,10 @@ options:
       - It may carry the user name at a REST server; the password belongs in O(server_password).
       - A bucket on S3 is named V(s3:https://host:port/bucket/path), or as in V(s3:s3.amazonaws.com/bucket/path), which
         means HTTPS and takes the path as it stands.
-      - Where neither this nor O(rest) nor O(awss3) is given, the environment variable E(BACKUP_REPOSITORY_URL) is used.
+      - A folder on an SFTP server is named V(sftp:user@host:/path) or V(sftp://user@host:port//path) from the server's
+        root, and V(sftp:user@host:path) or V(sftp://user@host:port/path) from the home of the user.
+      - Where neither this nor O(rest) nor O(awss3) nor O(sftp) is given, the environment variable
+        E(BACKUP_REPOSITORY_URL) is used.
     type: str
   rest:
     description:
@@ -65,6 +68,29 @@ options:
         description: The bucket, and after a slash the path of the repository in it.
         type: str
         required: true
+  sftp:
+    description:
+      - A folder on an SFTP server in parts, instead of O(repository_url).
+      - Only the last part of the path is ever made; the folder that holds it has to be there.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      username:
+        description: The user to log in as.
+        type: str
+        required: true
+      hostname:
+        description: Host name or IP address of the server.
+        type: str
+        required: true
+      port:
+        description: Port of the server.
+        type: int
+        default: 22
+      repository_path:
+        description: The path of the repository, from the server's root with a leading slash, else from the user's home.
+        type: str
+        required: true
   repository_password:
     description:
       - The password that seals the repository. Whoever loses it loses every backup in it.
@@ -89,7 +115,8 @@ options:
   server_credentials_secret:
     description:
       - Name of a Secret in O(namespace) with what opens the server. For a REST server that are the keys C(username) and
-        C(password), for S3 C(awsAccessKeyId) and C(awsSecretAccessKey).
+        C(password), for S3 C(awsAccessKeyId) and C(awsSecretAccessKey). For SFTP it is the key C(ssh-privatekey),
+        or the only key.
     type: str
   s3_access_key_id:
     description:
@@ -124,6 +151,26 @@ options:
     type: str
     choices: [auto, path, dns]
     version_added: 0.2.0
+  ssh_key:
+    description:
+      - Private SSH key that opens an SFTP server, in the format of OpenSSH or of OpenSSL, without a passphrase.
+      - Where neither this nor O(ssh_key_path) nor O(server_credentials_secret) is given, the environment variable
+        E(SSH_KEY_FILE) names a file with the key, or E(SSH_KEY) holds the key itself, for an SFTP server alone.
+    type: str
+    version_added: 0.2.0
+  ssh_key_path:
+    description: Path of a file, where the module runs, with the key that O(ssh_key) would hold.
+    type: path
+    version_added: 0.2.0
+  ssh_host_key:
+    description:
+      - The public keys that an SFTP server is known by, each as in C(/etc/ssh/ssh_host_ed25519_key.pub) on the server,
+        or as a line of C(known_hosts) or of C(ssh-keyscan).
+      - A server that shows another one is refused before anything is sent to it.
+      - What is stored with the server counts where this is not given.
+    type: list
+    elements: str
+    version_added: 0.2.0
   server_ca_path:
     description: Path of a PEM file, where the module runs, with the CA certificate of the backup server.
     type: path
@@ -144,7 +191,7 @@ options:
   backup_server:
     description:
       - Name of a backup server that was configured with M(community.che.backup_server).
-      - When neither this nor O(repository_url) nor O(rest) nor O(awss3) is given, the environment variable
+      - When neither this nor O(repository_url) nor O(rest) nor O(awss3) nor O(sftp) is given, the environment variable
         E(BACKUP_SERVER_CONFIG_NAME) names it; without that E(BACKUP_REPOSITORY_URL) says all of a server; else the only
         configured one is used; when there are several, the one named C(eclipse-che-backup-server-config).
     type: str

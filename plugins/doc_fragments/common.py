@@ -43,6 +43,12 @@ options:
         Docker Hub.
     type: str
     default: docker.io/restic/restic:0.19.1
+  rclone_image:
+    description:
+      - Image with C(rclone), from which the Jobs take it for a backup server of kind SFTP; no other kind needs it.
+    type: str
+    default: docker.io/rclone/rclone:1.76.0
+    version_added: 0.2.0
   database_image:
     description:
       - The image that the database Jobs run in, with C(psql) and C(pg_dump) of at least the server's version.

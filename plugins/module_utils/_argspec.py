@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RESTIC_IMAGE = "docker.io/restic/restic:0.19.1"
+RCLONE_IMAGE = "docker.io/rclone/rclone:1.76.0"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class ArgumentSpec:
 def common_spec() -> ArgumentSpec:
     """What every module takes."""
     return ArgumentSpec({"namespace": {"type": "str", "required": True}})
+
+
+_PLACES = ("repository_url", "rest", "awss3", "sftp")
 
 
 def server_spec() -> ArgumentSpec:
@@ -56,6 +60,15 @@ def server_spec() -> ArgumentSpec:
                     "repository_path": {"type": "str", "required": True},
                 },
             },
+            "sftp": {
+                "type": "dict",
+                "options": {
+                    "username": {"type": "str", "required": True},
+                    "hostname": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 22},
+                    "repository_path": {"type": "str", "required": True},
+                },
+            },
             "repository_password": {"type": "str", "no_log": True},
             "repository_password_secret": {"type": "str", "no_log": False},
             "server_username": {"type": "str"},
@@ -67,19 +80,23 @@ def server_spec() -> ArgumentSpec:
             "s3_profile": {"type": "str"},
             "s3_region": {"type": "str"},
             "s3_bucket_lookup": {"type": "str", "choices": ["auto", "path", "dns"]},
+            "ssh_key": {"type": "str", "no_log": True},
+            "ssh_key_path": {"type": "path", "no_log": False},
+            "ssh_host_key": {"type": "list", "elements": "str", "no_log": False},
             "server_ca_path": {"type": "path"},
             "server_ca_content": {"type": "str"},
             "server_ca_secret": {"type": "str", "no_log": False},
             "restic_path": {"type": "path", "default": "restic"},
         },
         mutually_exclusive=[
-            ("repository_url", "rest", "awss3"),
+            _PLACES,
             ("repository_password", "repository_password_secret"),
             ("server_username", "server_credentials_secret"),
             ("server_password", "server_credentials_secret"),
             ("s3_access_key_id", "server_credentials_secret", "s3_profile"),
             ("s3_secret_access_key", "server_credentials_secret", "s3_profile"),
             ("s3_session_token", "server_credentials_secret", "s3_profile"),
+            ("ssh_key", "ssh_key_path", "server_credentials_secret"),
             ("server_ca_path", "server_ca_content", "server_ca_secret"),
         ],
     )
@@ -89,7 +106,7 @@ def server_reference_spec() -> ArgumentSpec:
     """How a task names a backup server: by its name in the cluster, or inline."""
     return server_spec() + ArgumentSpec(
         {"backup_server": {"type": "str"}},
-        mutually_exclusive=[("backup_server", place) for place in ("repository_url", "rest", "awss3")],
+        mutually_exclusive=[("backup_server", place) for place in _PLACES],
     )
 
 
@@ -101,6 +118,7 @@ def run_spec() -> ArgumentSpec:
             "run_id": {"type": "str"},
             "timeout": {"type": "int", "default": 7200},
             "restic_image": {"type": "str", "default": RESTIC_IMAGE},
+            "rclone_image": {"type": "str", "default": RCLONE_IMAGE},
             "database_image": {"type": "str"},
             "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "run_as_user": {"type": "int"},

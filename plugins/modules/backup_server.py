@@ -39,6 +39,15 @@ options:
     description: Make a new repository where the server has none. Without it a missing repository is an error.
     type: bool
     default: false
+  ssh_learn_host_key:
+    description:
+      - Where no host key of an SFTP server is known yet, take those that it shows now and store them.
+      - Whoever stands between this machine and the server at that moment is trusted. Compare the returned
+        RV(backup_server.host_key_fingerprints) with what C(ssh-keygen -l) says on the server.
+      - Keys that are known are never replaced by this; a new one is given with O(ssh_host_key).
+    type: bool
+    default: false
+    version_added: 0.2.0
 attributes:
   diff_mode:
     description: Returns details on what has changed, never the content of a Secret.
@@ -83,6 +92,15 @@ EXAMPLES = r"""
     s3_region: eu-west-1
     initialize: true
 
+- name: Keep backups in a folder on an SFTP server, in the home of the user
+  community.che.backup_server:
+    namespace: eclipse-che
+    repository_url: sftp://che@backups.example.com:2222/che-backups
+    repository_password: "{{ vault_repository_password }}"
+    ssh_key: "{{ vault_ssh_key }}"
+    ssh_host_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqmpkGgcITkzc3mK8vbNtMQfPkKwnXR9F4oZuJ2f9Kr
+    initialize: true
+
 - name: Forget a backup server; its backups stay
   community.che.backup_server:
     namespace: eclipse-che
@@ -111,6 +129,16 @@ backup_server:
     initialized:
       description: Whether this task made the repository.
       type: bool
+    host_key_fingerprints:
+      description: The fingerprints of the host keys that an SFTP server is known by.
+      type: list
+      elements: str
+      sample: ["SHA256:8cOhtSVsxUa8gUmOhNPZB0FALxZ6IQpHWbR9QNMhQ4c (ssh-ed25519)"]
+      version_added: 0.2.0
+    host_key_learned:
+      description: Whether this task learned these keys from the server itself.
+      type: bool
+      version_added: 0.2.0
 """
 
 from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec, common_spec, server_spec
@@ -125,6 +153,7 @@ SPEC = (
             "name": {"type": "str", "default": "eclipse-che-backup-server-config"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "initialize": {"type": "bool", "default": False},
+            "ssh_learn_host_key": {"type": "bool", "default": False, "no_log": False},
         }
     )
 )

@@ -57,7 +57,7 @@ backup_servers:
       type: str
       sample: eclipse-che-backup-server-config
     kind:
-      description: The kind of server, V(rest) or V(awss3).
+      description: The kind of server, V(rest), V(awss3) or V(sftp).
       type: str
       sample: rest
     repository:
@@ -77,6 +77,11 @@ backup_servers:
     server_ca_secret:
       description: The Secret that holds the CA certificate; empty when the server has a public one.
       type: str
+    host_key_fingerprints:
+      description: The fingerprints of the host keys that an SFTP server is known by.
+      type: list
+      elements: str
+      version_added: 0.2.0
 """
 
 from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec, common_spec

@@ -97,6 +97,7 @@ def job_options(
         namespace=deployment["metadata"]["namespace"],
         run=run_id,
         restic_image=choices.restic_image,
+        rclone_image=choices.rclone_image,
         database_image=choices.database_image or pod["containers"][0]["image"],
         run_as_user=pod_user(cluster, deployment, choices.run_as_user),
         image_pull_secrets=choices.image_pull_secrets or own_pull_secrets,

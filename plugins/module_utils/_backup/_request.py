@@ -26,12 +26,14 @@ class JobChoices:
     database_image: str | None
     image_pull_secrets: tuple[str, ...]
     run_as_user: int | None
+    rclone_image: str = ""
 
     @classmethod
     def read(cls, params: Mapping[str, Any]) -> JobChoices:
         """Read it from a module's parameters."""
         return cls(
             restic_image=params["restic_image"],
+            rclone_image=params["rclone_image"],
             database_image=params["database_image"],
             image_pull_secrets=tuple(params["image_pull_secrets"]),
             run_as_user=params["run_as_user"],

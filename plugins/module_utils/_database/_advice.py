@@ -13,6 +13,23 @@ _TIMED_OUT = (124, 143)
 
 _ADVICE = (
     (
+        r"knownhosts: key",
+        "The SFTP server has another host key than the one that is known of it. Find out why: somebody may stand "
+        "between. If the server was set up anew, give its key with ssh_host_key.",
+    ),
+    (
+        r"ssh: (unable to authenticate|handshake failed)",
+        "Check the SSH key, the user name, and the user's authorized_keys at the SFTP server.",
+    ),
+    (
+        r"SSH_FX_PERMISSION_DENIED|rclone.*permission denied",
+        "Check what the user may do in the folder at the SFTP server.",
+    ),
+    (
+        r"SSH_FX_FAILURE",
+        "See whether the SFTP server's disk or the user's quota is full.",
+    ),
+    (
         r"password authentication failed|no password supplied",
         "Check the user and the password in the database's Secret.",
     ),

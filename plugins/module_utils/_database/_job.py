@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._contract import Helper
 
 MOUNT = "/run/che-backup"
 _SCRATCH = "/scratch"
@@ -42,6 +43,7 @@ class JobOptions:
         connect_seconds: How long the repository and the database may take to answer at the start.
         patience_seconds: How long every request to the backup server may fail before the Job gives up; restic itself
             would go on for 15 minutes.
+        rclone_image: An image with rclone and ``cp``; a Job for an SFTP server needs it.
     """
 
     namespace: str
@@ -54,6 +56,7 @@ class JobOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     connect_seconds: int = 30
     patience_seconds: int = 120
+    rclone_image: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Work:
 def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions) -> JobPlan:
     """Put a Job and the Secret that it mounts together."""
     name = _name(work.kind, options.run, endpoint.database)
+    helper = adapter_for(access).helper()
     metadata = {"name": name, "namespace": options.namespace, "labels": _labels(options)}
     secret = {
         "apiVersion": "v1",
@@ -100,7 +104,7 @@ def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions
             "ttlSecondsAfterFinished": _TTL_SECONDS,
             "template": {
                 "metadata": {"labels": _labels(options)},
-                "spec": _pod(name, work, job_environment(name, work, endpoint, access, options), options),
+                "spec": _pod(name, work, job_environment(name, work, endpoint, access, options), options, helper),
             },
         },
     }
@@ -135,7 +139,7 @@ def job_environment(
         "CHE_MOUNT": mount,
         "CHE_SCRATCH": _SCRATCH,
         "CHE_RESTIC": f"{_TOOLS}/restic",
-        "CHE_RESTIC_OPTIONS": " ".join(adapter.options()),
+        "CHE_RESTIC_OPTIONS": " ".join([*adapter.options(), *_helper_options(adapter.helper())]),
         "CHE_CONNECT_SECONDS": str(options.connect_seconds),
         "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
         # Without it libpq waits for ever on a Service that has no endpoints.
@@ -147,6 +151,10 @@ def job_environment(
     if access.ca_certificate:
         environment["RESTIC_CACERT"] = f"{mount}/ca.crt"
     return environment
+
+
+def _helper_options(helper: Helper | None) -> list[str]:
+    return ["-o", f"{helper.option}={_TOOLS}/{helper.name}"] if helper else []
 
 
 def _name(kind: str, run: str, database: str) -> str:
@@ -164,14 +172,20 @@ def _labels(options: JobOptions) -> dict[str, str]:
     }
 
 
-def _pod(name: str, work: Work, environment: Mapping[str, str], options: JobOptions) -> dict[str, Any]:
+def _pod(
+    name: str, work: Work, environment: Mapping[str, str], options: JobOptions, helper: Helper | None
+) -> dict[str, Any]:
+    # Both are only copied, so that they work with any image and end with the main container, on every Kubernetes.
+    tools = [_tool_container("restic", options.restic_image, "/usr/bin/restic")]
+    if helper:
+        tools.append(_tool_container(helper.name, options.rclone_image, helper.path))
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": _security_context(options),
-        "initContainers": [_restic_container(options)],
+        "initContainers": tools,
         "containers": [_main_container(work, environment, options)],
         "volumes": [
             {"name": "tools", "emptyDir": {}},
@@ -192,12 +206,12 @@ def _security_context(options: JobOptions) -> dict[str, Any]:
     return context
 
 
-def _restic_container(options: JobOptions) -> dict[str, Any]:
+def _tool_container(name: str, image: str, path: str) -> dict[str, Any]:
     return {
-        "name": "restic",
-        "image": options.restic_image,
+        "name": name,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["cp", "/usr/bin/restic", f"{_TOOLS}/restic"],
+        "command": ["cp", path, f"{_TOOLS}/{name}"],
         "securityContext": _RESTRICTED,
         "resources": _RESOURCES,
         "volumeMounts": [{"name": "tools", "mountPath": _TOOLS}],

@@ -40,9 +40,9 @@ json_text() {
 # telling FILE: what in a tool's output tells most. The first errors do, and the cause of restic's last try; a statement
 # that failed may be very long.
 telling() {
-    if grep -q -i -E 'error|fatal' "$1"; then
+    if grep -q -i -E 'error|fatal|critical' "$1"; then
         {
-            grep -i -E 'error|fatal' "$1" | grep -v 'retrying after' | head -n 5
+            grep -i -E 'error|fatal|critical' "$1" | grep -v 'retrying after' | head -n 5
             grep 'retrying after' "$1" | tail -n 1
         } | cut -c 1-600 | head -c 1500
     else

@@ -103,7 +103,7 @@ def _await_end(cluster: Cluster, name: str, namespace: str, deadline: Deadline, 
             raise JobFailed(
                 f"The Job's pod did not start within {START_SECONDS} s: {_why_not(cluster, pod, name, namespace)}",
                 on,
-                "Check that the images can be pulled (restic_image, database_image, image_pull_secrets), "
+                "Check that the images can be pulled (restic_image, database_image, rclone_image, image_pull_secrets), "
                 "and the namespace's quota and nodes.",
             )
         if deadline.expired:

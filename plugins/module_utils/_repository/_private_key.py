@@ -30,7 +30,9 @@ def check_private_key(text: str) -> None:
         InvalidCredentials: It is not one, is cut off, or is protected by a passphrase; never with any of its text.
     """
     if text.startswith("PuTTY-User-Key-File"):
-        raise InvalidCredentials("The SSH key is in PuTTY's format", _ON, "Convert it: puttygen KEY -O private-openssh.")
+        raise InvalidCredentials(
+            "The SSH key is in PuTTY's format", _ON, "Convert it: puttygen KEY -O private-openssh."
+        )
     if re.match(r"(ssh|ecdsa|sk-[a-z]+)-\S+ AAAA", text):
         raise InvalidCredentials("The SSH key is a public one", _ON, "Give the private key that belongs to it.")
     found = _PEM.fullmatch(text)

@@ -140,7 +140,9 @@ def explain_folder(stderr: str, server: SftpServer) -> RepositoryError:
     where = f"folder {server.parent} at {server.address}"
     if "Permission denied" in stderr:
         return AccessDenied(
-            f"The user {server.username} may not enter the folder", where, "Give that user rights, or take another path."
+            f"The user {server.username} may not enter the folder",
+            where,
+            "Give that user rights, or take another path.",
         )
     return NoFolder(
         "The SFTP server has no such folder",

@@ -135,12 +135,14 @@ def _parse_like_scp(remainder: str) -> ParsedUrl:
 
 
 def _no_password() -> UrlError:
-    return _error("The URL has a password, and SFTP servers are opened with a key alone", "Give ssh_key or ssh_key_path.")
+    return _error(
+        "The URL has a password, and SFTP servers are opened with a key alone", "Give ssh_key or ssh_key_path."
+    )
 
 
 def _format_sftp(server: SftpServer) -> str:
-    port = f":{server.port}" if server.port else ""
-    return f"{_SFTP}//{quote(server.username, safe='')}@{bracketed(server.hostname)}{port}/{quote(server.repository_path)}"
+    user, port = quote(server.username, safe=""), f":{server.port}" if server.port else ""
+    return f"{_SFTP}//{user}@{bracketed(server.hostname)}{port}/{quote(server.repository_path)}"
 
 
 def _parts(remainder: str) -> tuple[str, str, str, bool]:

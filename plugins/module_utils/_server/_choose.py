@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._server._credentials
     credentials_of_this_machine,
     given_credentials,
 )
+from ansible_collections.community.che.plugins.module_utils._server._host_keys import pinned
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
@@ -91,7 +92,7 @@ def access_from_options(cluster: Cluster, namespace: str, options: ServerOptions
         look_around: Whether to take what this machine has for such servers, where nothing else is said.
     """
     if options.server is None:
-        raise UsageError("The backup server is not given", next_step="Give repository_url, rest or awss3.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url, rest, awss3 or sftp.")
     password = options.password or _secret_value(
         cluster, namespace, options.password_secret, PASSWORD_KEY, "the repository password", only=True
     )
@@ -111,7 +112,7 @@ def access_from_stored(cluster: Cluster, namespace: str, stored: StoredServer, o
     """What opens a stored server; where it names no Secret with credentials, the environment may."""
     unsaid = ServerOptions(environment=options.environment)
     return Access(
-        server=stored.server,
+        server=pinned(stored.server, options),
         password=_secret_value(
             cluster, namespace, stored.password_secret, PASSWORD_KEY, "the repository password", only=True
         )

@@ -21,6 +21,10 @@ from ansible_collections.community.che.plugins.module_utils._server._desired imp
     desired,
     own_secret_names,
 )
+from ansible_collections.community.che.plugins.module_utils._server._host_keys import (
+    fingerprints,
+    with_learned_host_keys,
+)
 from ansible_collections.community.che.plugins.module_utils._server._options import (
     DEFAULT_NAME,
     ServerOptions,
@@ -72,6 +76,8 @@ class Outcome:
     repository: str = ""
     stored_as: str = ""
     initialized: bool = False
+    host_keys: list[str] = field(default_factory=list)
+    host_key_learned: bool = False
     changed: bool = False
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
@@ -91,6 +97,8 @@ def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
             "repository": outcome.repository,
             "stored_as": outcome.stored_as,
             "initialized": outcome.initialized,
+            "host_key_fingerprints": outcome.host_keys,
+            "host_key_learned": outcome.host_key_learned,
         },
         "diff": {"before": outcome.before, "after": outcome.after},
     }
@@ -103,7 +111,8 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     _require_namespace(cluster, namespace)
     raw = find_raw(cluster, namespace, name)
     live = _readable(raw, options)
-    wanted = completed(options, live)
+    known = completed(options, live)
+    wanted = with_learned_host_keys(known, CONNECT_SECONDS)
     # What is to be stored has to be said: no task puts the keys of whoever runs it into the cluster unasked.
     access = access_from_options(cluster, namespace, wanted, look_around=False)
     goal = desired(name, wanted, access.credentials, raw["kind"] if raw else storage_kind(cluster).kind, raw)
@@ -115,6 +124,8 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
         repository=adapter_for(access).location,
         stored_as=goal.stored.stored_as,
         initialized=initialized,
+        host_keys=fingerprints(access.server),
+        host_key_learned=wanted.server != known.server,
         changed=initialized or configured or bool(written),
         before=_shown(live),
         after={**_shown(goal.stored), **({"writtenSecrets": written} if written else {})},
@@ -237,6 +248,8 @@ def _shown(stored: StoredServer | None) -> dict[str, Any]:
     if stored is None:
         return {}
     shown: dict[str, Any] = {"name": stored.name, "kind": stored.stored_as, "spec": stored.to_spec()}
+    if stored.server.extras():
+        shown["annotations"] = stored.server.extras()
     if stored.connection_secret:
         shown["connectionSecret"] = stored.connection_secret
     return shown

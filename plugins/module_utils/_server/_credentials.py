@@ -21,17 +21,24 @@ from ansible_collections.community.che.plugins.module_utils._repository._awscrt 
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import (
     Credentials,
     S3Keys,
+    SshKey,
     UserAndPassword,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer, Server
-from ansible_collections.community.che.plugins.module_utils._server._environment import Environment
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
+from ansible_collections.community.che.plugins.module_utils._server._environment import (
+    SSH_KEY_FILE,
+    Environment,
+)
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import key_of
 
 USERNAME_KEY, SERVER_PASSWORD_KEY = "username", "password"
 # Of CheBackupServerConfiguration's section awss3.
 ACCESS_KEY_ID_KEY, SECRET_ACCESS_KEY_KEY = "awsAccessKeyId", "awsSecretAccessKey"
+# Of its section sftp, and of Secrets of the type kubernetes.io/ssh-auth.
+SSH_KEY_KEY = "ssh-privatekey"
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,8 @@ def secret_data(credentials: Credentials) -> dict[str, str]:
     """
     if isinstance(credentials, UserAndPassword):
         return {USERNAME_KEY: credentials.username, SERVER_PASSWORD_KEY: credentials.password}
+    if isinstance(credentials, SshKey):
+        return {SSH_KEY_KEY: credentials.private_key}
     if credentials.session_token:
         raise UsageError(
             "Keys with a session token are temporary, and are never stored",
@@ -142,6 +151,33 @@ def _keys(options: ServerOptions, environment: Environment) -> S3Keys | None:
     return S3Keys(key_id, secret, token)
 
 
+def _ssh_key(options: ServerOptions, environment: Environment) -> SshKey | None:
+    for text, path, name in (
+        (options.ssh_key, options.ssh_key_path, "ssh_key_path"),
+        (environment.ssh_key, environment.ssh_key_file, SSH_KEY_FILE),
+    ):
+        if path:
+            return SshKey(_content(path, name))
+        if text:
+            return SshKey(text)
+    return None
+
+
+def _content(path: str, name: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(
+            f"The SSH key can't be read: {reason}", f"{name} {path}", "Give the path of a private key."
+        ) from None
+
+
+def _ssh_key_from_secret(data: Mapping[str, str], on: str) -> SshKey:
+    return SshKey(key_of(data, SSH_KEY_KEY, on, only=True))
+
+
 def _user_from_secret(data: Mapping[str, str], on: str) -> UserAndPassword:
     return UserAndPassword(key_of(data, USERNAME_KEY, on), key_of(data, SERVER_PASSWORD_KEY, on))
 
@@ -158,4 +194,5 @@ _KINDS: Mapping[str, _Kind] = {
         keys_from_chain,
         _keys_from_secret,
     ),
+    SftpServer.kind: _Kind(("ssh_key", "ssh_key_path"), _ssh_key, lambda: None, _ssh_key_from_secret),
 }

@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import Credentials
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import Server
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._credentials import secret_data
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, placed
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
@@ -44,7 +45,7 @@ def completed(options: ServerOptions, live: StoredServer | None) -> ServerOption
         server=_completed_server(options, live.server),
         password_secret=options.password_secret or (None if options.password else live.password_secret),
         credentials_secret=options.credentials_secret or _kept_credentials(options, live),
-        ca_secret=options.ca_secret or (None if options.ca_certificate else live.connection_secret),
+        ca_secret=options.ca_secret or _kept_certificate(options, live),
     )
 
 
@@ -58,7 +59,19 @@ def _completed_server(options: ServerOptions, live: Server) -> Server:
         )
         # Those of another bucket say nothing about this one.
         return kept if replace(live, region=kept.region, bucket_lookup=kept.bucket_lookup) == kept else server
+    if isinstance(server, SftpServer) and isinstance(live, SftpServer) and not server.host_keys:
+        kept_keys = replace(server, host_keys=live.host_keys)
+        # Another server has keys of its own; another user or folder of the same one has not.
+        same = replace(live, username=server.username, repository_path=server.repository_path)
+        return kept_keys if kept_keys == same else server
     return server
+
+
+def _kept_certificate(options: ServerOptions, live: StoredServer) -> str | None:
+    """The Secret that is stored, unless the task says another certificate, or the server shows none."""
+    if options.ca_certificate or isinstance(options.server or live.server, SftpServer):
+        return None
+    return live.connection_secret
 
 
 def _kept_credentials(options: ServerOptions, live: StoredServer) -> str | None:
@@ -81,7 +94,7 @@ def desired(
         raw: The object that is there already, usable or not.
     """
     if options.server is None:
-        raise UsageError("The backup server is not given", next_step="Give repository_url, rest or awss3.")
+        raise UsageError("The backup server is not given", next_step="Give repository_url, rest, awss3 or sftp.")
     own_password, own_credentials, own_connection = own_secret_names(name)
     secrets: dict[str, Mapping[str, str]] = {}
     if options.password:

@@ -20,8 +20,10 @@ SERVER_PASSWORD = "REST_SERVER_PASSWORD"
 ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID"
 SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY"
 SESSION_TOKEN = "AWS_SESSION_TOKEN"
+SSH_KEY_FILE = "SSH_KEY_FILE"
+SSH_KEY = "SSH_KEY"
 
-SECRET_VARIABLES = (REPOSITORY_PASSWORD, SERVER_PASSWORD, SECRET_ACCESS_KEY, SESSION_TOKEN)
+SECRET_VARIABLES = (REPOSITORY_PASSWORD, SERVER_PASSWORD, SECRET_ACCESS_KEY, SESSION_TOKEN, SSH_KEY)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Environment:
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
+    ssh_key_file: str | None = None
+    ssh_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Environment:
@@ -49,4 +53,6 @@ class Environment:
             access_key_id=variables.get(ACCESS_KEY_ID) or None,
             secret_access_key=variables.get(SECRET_ACCESS_KEY) or None,
             session_token=variables.get(SESSION_TOKEN) or None,
+            ssh_key_file=variables.get(SSH_KEY_FILE) or None,
+            ssh_key=variables.get(SSH_KEY) or None,
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._repository._url import format_repository_url
+from ansible_collections.community.che.plugins.module_utils._server._host_keys import fingerprints
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
     StoredServer,
     find_stored,
@@ -35,4 +36,5 @@ def _shown(stored: StoredServer) -> dict[str, Any]:
         "repository_password_secret": stored.password_secret,
         "server_credentials_secret": stored.credentials_secret,
         "server_ca_secret": stored.connection_secret,
+        "host_key_fingerprints": fingerprints(stored.server),
     }

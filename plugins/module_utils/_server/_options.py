@@ -17,17 +17,19 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
     Server,
     server_from_spec,
 )
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
 from ansible_collections.community.che.plugins.module_utils._server._environment import Environment
 
 DEFAULT_NAME = "eclipse-che-backup-server-config"
 
 _REFERENCE = "backup_server"
-_SECTIONS = (RestServer.kind, AwsS3Server.kind)
+_SECTIONS = (RestServer.kind, AwsS3Server.kind, SftpServer.kind)
 _S3_OPTIONS = (
     *("s3_access_key_id", "s3_secret_access_key", "s3_session_token", "s3_profile"),
     *("s3_region", "s3_bucket_lookup"),
 )
+_SSH_OPTIONS = ("ssh_key", "ssh_key_path")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class ServerOptions:
     s3_profile: str | None = None
     s3_region: str | None = None
     s3_bucket_lookup: str | None = None
+    ssh_key: str | None = field(default=None, repr=False)
+    ssh_key_path: str | None = None
+    ssh_host_keys: tuple[str, ...] = ()
+    ssh_learn_host_key: bool = False
     credentials_secret: str | None = None
     ca_certificate: str | None = None
     ca_secret: str | None = None
@@ -63,7 +69,8 @@ class ServerOptions:
     @property
     def say_credentials(self) -> bool:
         """Whether the task says what opens the server, in any way but by a Secret."""
-        return bool(self.server_username or self.s3_access_key_id or self.s3_profile)
+        said = (self.server_username, self.s3_access_key_id, self.s3_profile, self.ssh_key, self.ssh_key_path)
+        return any(said)
 
 
 def options_from(
@@ -81,7 +88,8 @@ def options_from(
         UrlError: ``repository_url`` can't be understood.
     """
     environment = Environment.read(variables)
-    url, place = params.get("repository_url"), params.get("repository_url") or params.get("rest") or params.get("awss3")
+    url = params.get("repository_url")
+    place = url or any(params.get(section) for section in _SECTIONS)
     if not place and not params.get(_REFERENCE):
         # Only modules that refer to a stored server take its name from there: none is changed or removed by a variable.
         name = environment.server_name if _REFERENCE in params and environment.server_name else name
@@ -100,7 +108,9 @@ def options_from(
         password_secret=params.get("repository_password_secret"),
         server_username=username,
         server_password=server_password,
-        **{key: params.get(key) for key in _S3_OPTIONS},
+        **{key: params.get(key) for key in (*_S3_OPTIONS, *_SSH_OPTIONS)},
+        ssh_host_keys=tuple(params.get("ssh_host_key") or ()),
+        ssh_learn_host_key=bool(params.get("ssh_learn_host_key")),
         credentials_secret=params.get("server_credentials_secret"),
         ca_certificate=_certificate(params),
         ca_secret=params.get("server_ca_secret"),
@@ -115,13 +125,28 @@ def placed(server: Server, options: ServerOptions) -> Server:
     Raises:
         UsageError: The options are for another kind of server.
     """
-    region, lookup = options.s3_region, options.s3_bucket_lookup
+    _refuse_options_of_others(server, options)
     if isinstance(server, AwsS3Server):
+        region, lookup = options.s3_region, options.s3_bucket_lookup
         return replace(server, region=region or server.region, bucket_lookup=lookup or server.bucket_lookup)
-    if region or lookup:
-        name = "s3_region" if region else "s3_bucket_lookup"
-        raise UsageError(f"{name} is not for a server of kind {server.kind}", next_step="Leave it out.")
+    if isinstance(server, SftpServer):
+        return replace(server, host_keys=options.ssh_host_keys or server.host_keys)
     return server
+
+
+def _refuse_options_of_others(server: Server, options: ServerOptions) -> None:
+    said = {
+        "s3_region": (options.s3_region, (AwsS3Server,)),
+        "s3_bucket_lookup": (options.s3_bucket_lookup, (AwsS3Server,)),
+        "ssh_host_key": (options.ssh_host_keys, (SftpServer,)),
+        "ssh_learn_host_key": (options.ssh_learn_host_key, (SftpServer,)),
+        # An SFTP server is known by its host key.
+        "server_ca_path or server_ca_content": (options.ca_certificate, (RestServer, AwsS3Server)),
+        "server_ca_secret": (options.ca_secret, (RestServer, AwsS3Server)),
+    }
+    for name, (value, kinds) in said.items():
+        if value and not isinstance(server, kinds):
+            raise UsageError(f"{name} is not for a server of kind {server.kind}", next_step="Leave it out.")
 
 
 def _server(params: Mapping[str, Any]) -> Server | None:

@@ -5,7 +5,8 @@
 
 As CheBackupServerConfiguration where the old operator's kind is served, else as a ConfigMap of the same shape. Secrets
 are only ever referenced. What that kind has no field for, its CRD drops; the CA therefore lies in a Secret that an
-annotation names, and what is not secret, such as the region of a bucket, in annotations of its own.
+annotation names, and what is not secret in annotations of its own: the region of a bucket, the public host keys of an
+SFTP server.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SERVER_LABELS: Mapping[str, str] = {
 }
 _SECTIONS = ("rest", "awss3", "sftp")
 _ANNOTATIONS = "community.che/"
-_EXTRAS = "community.che/s3-"
+_EXTRAS = ("community.che/s3-", "community.che/sftp-")
 _SPEC_KEY = "spec"
 
 

@@ -16,8 +16,13 @@ from ansible_collections.community.che.plugins.module_utils._database._errors im
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan
 from ansible_collections.community.che.plugins.module_utils._database._load import load_job
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import (
+    SshKey,
+    UserAndPassword,
+)
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
+from unit.ssh_keys import private_key, public_key
 
 ENDPOINT = Endpoint("postgres.che.svc", 5432, "dbche", "pgche", "database secret")
 ACCESS = Access(
@@ -31,7 +36,16 @@ def dump(endpoint: Endpoint = ENDPOINT, access: Access = ACCESS, options: JobOpt
     return dump_job(endpoint, access, ("community.che", "run=r1"), "che", options, "che")
 
 
-PLANS = (dump(), load_job(ENDPOINT, ACCESS, "f" * 64, "/db/dbche.sql", OPTIONS, "che"))
+SSH_KEY = private_key()
+SFTP = Access(
+    SftpServer("che", "sftp.example.org", "/srv/che", 2222, (public_key(),)), "repository secret", SshKey(SSH_KEY)
+)
+SFTP_OPTIONS = replace(OPTIONS, rclone_image="rclone:1")
+PLANS = (
+    dump(),
+    load_job(ENDPOINT, ACCESS, "f" * 64, "/db/dbche.sql", OPTIONS, "che"),
+    dump(access=SFTP, options=SFTP_OPTIONS),
+)
 
 
 def pod(plan: JobPlan) -> dict[str, Any]:
@@ -62,7 +76,7 @@ def test_bounded_in_time_and_tries(plan: JobPlan) -> None:
     assert pod(plan)["restartPolicy"] == "Never"
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", PLANS[:2])
 def test_secrets_are_in_the_secret_alone(plan: JobPlan) -> None:
     job, secret = json.dumps(plan.job), json.dumps(plan.secret)
     for value in SECRETS:
@@ -95,10 +109,36 @@ def test_names_differ_by_database_and_kind_and_fit_a_label() -> None:
     long = replace(OPTIONS, run="r" * 63)
     names = {
         plan.job["metadata"]["name"]
-        for plan in (*PLANS, dump(replace(ENDPOINT, database="keycloak")), dump(options=long))
+        for plan in (*PLANS[:2], dump(replace(ENDPOINT, database="keycloak")), dump(options=long))
     }
     assert len(names) == 4
     assert all(len(name) <= 63 for name in names)
+
+
+def test_a_job_for_an_sftp_server_brings_rclone_beside_restic() -> None:
+    """restic starts it and talks to it over a pipe: no port, no password, no container that outlives another."""
+    plan = dump(access=SFTP, options=SFTP_OPTIONS)
+    restic, rclone = pod(plan)["initContainers"]
+    (main,) = pod(plan)["containers"]
+    environment = {entry["name"]: entry["value"] for entry in main["env"]}
+    files = plan.secret["stringData"]
+
+    assert (restic["image"], rclone["image"]) == ("restic:1", "rclone:1")
+    assert rclone["command"] == ["cp", "/usr/local/bin/rclone", "/tools/rclone"]
+    assert not any("restartPolicy" in container for container in containers(plan))
+    assert environment["CHE_RESTIC_OPTIONS"] == "-o rclone.program=/tools/rclone"
+    assert environment["RCLONE_CONFIG"] == "/run/che-backup/rclone.conf"
+    assert (files["ssh-key"], files["repository"]) == (SSH_KEY, "rclone:server:/srv/che")
+    assert "sftp.example.org" in files["known-hosts"]
+    for value in ("database secret", "repository secret", SSH_KEY.splitlines()[1]):
+        assert value not in json.dumps(plan.job)
+        assert value not in repr(plan)
+
+
+def test_a_job_for_another_server_has_no_rclone() -> None:
+    plan = dump(options=SFTP_OPTIONS)
+    assert [container["name"] for container in pod(plan)["initContainers"]] == ["restic"]
+    assert "rclone" not in json.dumps([plan.job, plan.secret])
 
 
 def test_user_and_pull_secrets_are_passed_on() -> None:

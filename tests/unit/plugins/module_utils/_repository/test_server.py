@@ -71,7 +71,7 @@ def test_refuses_a_section_and_names_the_field(section: dict[str, Any], field: s
         ({}, "it has none"),
         ({"rest": {}}, "it has none"),
         ({"rest": {"hostname": "host"}, "awss3": {"hostname": "x"}}, "rest and awss3"),
-        ({"sftp": {"hostname": "host"}}, "sftp are not supported yet"),
+        ({"sftp": {"hostname": "host"}, "rest": {"hostname": "x"}}, "rest and sftp"),
         ({"rest": "host"}, "not a mapping"),
     ],
 )

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository._errors import UrlError
-from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._server import (
+    RestServer,
+    server_from_spec,
+)
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._repository._url import (
     ParsedUrl,
     format_repository_url,
@@ -39,6 +43,21 @@ from hypothesis import strategies as st
         ("rest:https://[::1]:8000/p", ParsedUrl(RestServer("::1", "p", port=8000), None, None)),
         ("rest:https://[2001:DB8:0::1]/p", ParsedUrl(RestServer("2001:db8::1", "p"), None, None)),
         ("rest:https://192.0.2.1:8000/", ParsedUrl(RestServer("192.0.2.1", port=8000), None, None)),
+        ("sftp:me@host:/srv/che", ParsedUrl(SftpServer("me", "host", "/srv/che"), None, None)),
+        ("sftp:me@host:srv/che/", ParsedUrl(SftpServer("me", "host", "srv/che"), None, None)),
+        ("sftp:me@host:a%20b:c@d", ParsedUrl(SftpServer("me", "host", "a%20b:c@d"), None, None)),
+        ("sftp:me@example.org@host:che", ParsedUrl(SftpServer("me@example.org", "host", "che"), None, None)),
+        # As the old operator's documents write a port; restic would take the first of these for a folder named 1234.
+        ("sftp:me@host:1234//srv/che", ParsedUrl(SftpServer("me", "host", "/srv/che", 1234), None, None)),
+        ("sftp:me@host:1234/che", ParsedUrl(SftpServer("me", "host", "1234/che"), None, None)),
+        ("sftp://me@host/che", ParsedUrl(SftpServer("me", "host", "che"), None, None)),
+        ("sftp://me@host//srv/che", ParsedUrl(SftpServer("me", "host", "/srv/che"), None, None)),
+        ("sftp://me@host:22/che", ParsedUrl(SftpServer("me", "host", "che"), None, None)),
+        ("sftp://me@host:2222//srv/a%20b", ParsedUrl(SftpServer("me", "host", "/srv/a b", 2222), None, None)),
+        (
+            "sftp://me%40example.org@[::1]:2222/che",
+            ParsedUrl(SftpServer("me@example.org", "::1", "che", 2222), None, None),
+        ),
     ],
 )
 def test_accepts(url: str, expected: ParsedUrl) -> None:
@@ -53,7 +72,30 @@ def test_accepts(url: str, expected: ParsedUrl) -> None:
         ("", "empty"),
         ("host/path", "start with the kind"),
         ("https://host/path", "start with the kind"),
-        ("sftp:user@host:/path", "sftp: are not supported yet by this version; use rest: or s3:"),
+        ("sftp:", "no colon"),
+        ("sftp:me@host", "no colon"),
+        ("sftp:me@host/path", "no colon"),
+        ("sftp:me@host:", "repository path is missing"),
+        ("sftp:me@host:/", "repository path is missing"),
+        ("sftp:me@host:~/che", "starts with a ~"),
+        ("sftp:host:/path", "user name is missing"),
+        ("sftp:-oProxyCommand=x@host:/path", "user name has a character"),
+        ("sftp:me@host:a//b", "repository path"),
+        ("sftp:me@host:a/../b", "repository path"),
+        ("sftp:me@host:99999//path", "port"),
+        ("sftp:me@-host:path", "host name"),
+        ("sftp:me@[::1]:path", "IPv6"),
+        ("sftp:me:pw@host:/path", "password"),
+        ("sftp://me:pw@host/path", "password"),
+        ("sftp://me:@host/path", "password"),
+        ("sftp://host/path", "user name is missing"),
+        ("sftp://@host/path", "user name"),
+        ("sftp://me@host", "repository path is missing"),
+        ("sftp://me@host/", "repository path is missing"),
+        ("sftp://me@host:0/path", "port"),
+        ("sftp://me@host:/path", "port"),
+        ("sftp://me@host/a%2Fb", "repository path"),
+        ("sftp://me@host/a//path", "repository path"),
         ("rest:", "host name is missing"),
         ("rest:/path", "host name is missing"),
         ("rest:https:///path", "host name is missing"),
@@ -111,8 +153,17 @@ def test_refuses_and_names_the_offending_part(url: str, part: str) -> None:
     assert refusal.value.next_step
 
 
+SFTP_PASSWORDS = ("sftp:me:hunter2@host:/p", "sftp://me:hunter2@host/p", "sftp:me:hun/hunter2@host:/p")
+
+
 def test_never_quotes_what_may_be_a_password() -> None:
-    for url in ("rest:https://me:hunter2", "rest:https://me:hunter2/x@host/", "rest:hunter2 ", "hunter2:x"):
+    for url in (
+        "rest:https://me:hunter2",
+        "rest:https://me:hunter2/x@host/",
+        "rest:hunter2 ",
+        "hunter2:x",
+        *SFTP_PASSWORDS,
+    ):
         with pytest.raises(UrlError) as refusal:
             parse_repository_url(url)
         assert "hunter2" not in str(refusal.value)
@@ -130,9 +181,11 @@ def test_repr_hides_the_password() -> None:
         (RestServer("host", "p", port=443), None, "rest:https://host/p/"),
         (RestServer("host", "a b/%", "http"), "a@b:", "rest:http://a%40b%3A@host/a%20b/%25/"),
         (RestServer("::1", port=8000), "me", "rest:https://me@[::1]:8000/"),
+        (SftpServer("me", "host", "/srv/a b"), None, "sftp://me@host//srv/a%20b"),
+        (SftpServer("me@x", "::1", "che", 2222), None, "sftp://me%40x@[::1]:2222/che"),
     ],
 )
-def test_writes_restics_notation(server: RestServer, username: str | None, url: str) -> None:
+def test_writes_restics_notation(server: RestServer | SftpServer, username: str | None, url: str) -> None:
     assert format_repository_url(server, username) == url
 
 
@@ -147,7 +200,11 @@ _pieces = st.sampled_from(
 _like_a_url = st.lists(st.one_of(_pieces, _any_text), max_size=12).map("".join)
 
 
-@given(st.one_of(_any_text, _like_a_url, _like_a_url.map(lambda text: f"rest:{text}")))
+def _with_a_kind(text: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(["rest:", "s3:", "sftp:", "sftp://"]).map(lambda prefix: prefix + text)
+
+
+@given(st.one_of(_any_text, _like_a_url, _like_a_url.flatmap(_with_a_kind)))
 @example("rest:https://[::1]%/")
 def test_any_text_is_refused_with_a_reason_or_survives_the_round_trip(text: str) -> None:
     try:
@@ -157,7 +214,7 @@ def test_any_text_is_refused_with_a_reason_or_survives_the_round_trip(text: str)
         return
     again = parse_repository_url(format_repository_url(parsed.server, parsed.username))
     assert (again.server, again.username) == (parsed.server, parsed.username)
-    assert RestServer.from_spec(parsed.server.to_spec()) == parsed.server
+    assert server_from_spec({parsed.server.kind: parsed.server.to_spec()}, parsed.server.extras()) == parsed.server
 
 
 _printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12)
@@ -180,10 +237,31 @@ def test_every_server_survives_being_written_and_read(
     assert parse_repository_url(format_repository_url(server, username)) == ParsedUrl(server, username, None)
 
 
+_ssh_user = st.from_regex(r"[A-Za-z0-9._][A-Za-z0-9._+@-]{0,20}", fullmatch=True)
+
+
+@given(_ssh_user, _hostname, _path, st.booleans(), _port)
+def test_every_sftp_server_survives_being_written_and_read(
+    username: str, hostname: str, path: str, absolute: bool, port: int | None
+) -> None:
+    assume(path and not path.startswith("~"))
+    server = SftpServer(username, hostname, f"/{path}" if absolute else path, port)
+    assert server.repository_path.startswith("/") == absolute
+    assert parse_repository_url(format_repository_url(server)) == ParsedUrl(server, None, None)
+    like_scp = f"sftp:{username}@{hostname}:{server.repository_path}"
+    if port in (None, 22) and ":" not in hostname and not any(letter in path for letter in "?#"):
+        assert parse_repository_url(like_scp) == ParsedUrl(server, None, None)
+
+
 @given(st.text(st.characters(exclude_categories=("C",)), max_size=20))
 def test_no_error_ever_holds_the_password(rest_of_password: str) -> None:
     password = f"Hunter2{rest_of_password}"
-    for url in (f"rest:https://me:{password}@host:x/", f"rest:https://me:{password}", f"rest:{password}@host:1:2"):
+    for url in (
+        f"rest:https://me:{password}@host:x/",
+        f"rest:https://me:{password}",
+        f"rest:{password}@host:1:2",
+        f"sftp:me:{password}@h:p",
+    ):
         try:
             parse_repository_url(url)
         except UrlError as refusal:

@@ -130,6 +130,8 @@ def test_everything_is_stored_where_it_belongs(api: FakeApi, task: Task) -> None
         "repository": "rest:https://backup.example.org:8000/che/",
         "stored_as": stored_kind(api).kind,
         "initialized": False,
+        "host_key_fingerprints": [],
+        "host_key_learned": False,
     }
     assert stored_spec(api) == {
         "protocol": "https",

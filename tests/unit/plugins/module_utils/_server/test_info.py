@@ -35,6 +35,7 @@ def test_all_servers_are_told_by_name(api: FakeApi) -> None:
         "repository_password_secret": "one-password",
         "server_credentials_secret": "who",
         "server_ca_secret": "ca",
+        "host_key_fingerprints": [],
     }
 
 

@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     SERVER_CONFIGURATION,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
     CONNECTION_ANNOTATION,
     KIND_LABEL,
@@ -31,6 +32,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.fake_api import FakeApi
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOeoJVEijO5pE7WuGregCBWvzRTyydvBpeLvRngyIJp"
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 servers = st.builds(
     RestServer,
@@ -39,10 +41,18 @@ servers = st.builds(
     protocol=st.sampled_from(["http", "https"]),
     port=st.none() | st.integers(1, 65535),
 )
+sftp_servers = st.builds(
+    SftpServer,
+    username=st.sampled_from(["che", "me@example.org"]),
+    hostname=st.sampled_from(["h", "fd00::1"]),
+    repository_path=st.sampled_from(["/srv/che", "a/b c/ä"]),
+    port=st.none() | st.integers(1, 65535),
+    host_keys=st.sampled_from([(), (HOST_KEY,)]),
+)
 stored_servers = st.builds(
     StoredServer,
     name=names,
-    server=servers,
+    server=servers | sftp_servers,
     password_secret=names,
     credentials_secret=st.just("") | names,
     connection_secret=st.just("") | names,
@@ -73,6 +83,22 @@ def test_a_config_map_has_the_shape_of_the_old_kind_and_no_secret() -> None:
         }
     }
     assert obj["metadata"]["labels"][KIND_LABEL] == "CheBackupServerConfiguration"
+
+
+def test_host_keys_are_in_an_annotation_and_the_key_s_secret_in_the_old_field() -> None:
+    server = SftpServer("che", "h", "/srv/che", host_keys=(HOST_KEY,))
+    obj = to_object(a_server(server=server, credentials_secret="who"), "che")
+
+    assert obj["metadata"]["annotations"] == {"community.che/sftp-host-keys": HOST_KEY}
+    assert yaml.safe_load(obj["data"]["spec"]) == {
+        "sftp": {
+            "username": "che",
+            "hostname": "h",
+            "repositoryPath": "/srv/che",
+            "repositoryPasswordSecretRef": "the-password",
+            "sshKeySecretRef": "who",
+        }
+    }
 
 
 def test_the_old_kind_is_used_where_it_is_served(api: FakeApi) -> None:
@@ -109,7 +135,7 @@ def test_config_maps_of_others_are_no_servers(api: FakeApi) -> None:
         ({}, "it has none"),
         ({"rest": None, "sftp": {}}, "it has none"),
         ({"rest": {"hostname": "h"}, "awss3": {"hostname": "s3"}}, "rest and awss3"),
-        ({"sftp": {"hostname": "s"}}, "sftp are not supported"),
+        ({"sftp": {"hostname": "s"}}, "user name is missing"),
         ({"rest": {"hostname": "h"}}, "repositoryPasswordSecretRef"),
     ],
 )
