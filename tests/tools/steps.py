@@ -77,10 +77,18 @@ BESIDE = (
     pytest("unit", "tests/unit", minutes=20),
     *(
         integration(name)
-        for name in ("own_cluster", "repository", "database_faults", "database_scripts", "database_swap")
+        for name in (
+            "own_cluster",
+            "repository",
+            "sftp_repository",
+            "database_faults",
+            "database_scripts",
+            "database_swap",
+        )
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
+    integration("sftp", after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
 PLAYBOOKS = (

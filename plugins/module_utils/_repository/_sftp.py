@@ -90,6 +90,7 @@ class SftpAdapter:
             "RCLONE_SFTP_KEY_FILE": f"{folder}/{KEY_FILE}",
             "RCLONE_SFTP_KNOWN_HOSTS_FILE": f"{folder}/{KNOWN_HOSTS_FILE}",
             "RCLONE_CONTIMEOUT": f"{_CONNECT_SECONDS}s",
+            "RCLONE_TIMEOUT": "2m",
             # restic tries again by itself, and says so, which tells how long the server has been gone.
             "RCLONE_LOW_LEVEL_RETRIES": "2",
         }

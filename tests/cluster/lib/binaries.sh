@@ -43,7 +43,7 @@ tool_key() {
 tool_path() { echo "$CACHE/tools/$1-$(tool_key "$1")/$1"; }
 
 package_of() {
-  if [ "$1" = kubernetes ]; then echo .; else sed -n 's/^import _ "\(.*\)"$/\1/p' "$HERE/go/$1/tool.go"; fi
+  if [ -f "$HERE/go/$1/main.go" ]; then echo .; else sed -n 's/^import _ "\(.*\)"$/\1/p' "$HERE/go/$1/tool.go"; fi
 }
 
 linker_flags() {
@@ -88,14 +88,16 @@ link_tool() {
   done
 }
 
-# restic, and the servers that it is tested with outside of the cluster.
+# restic, what it runs in Jobs, and the servers that it is tested with outside of the cluster.
 build_restic_tools() {
   build_tool restic 3
   build_tool rest-server 1
   build_tool versitygw 3
+  build_tool rclone 2
   link_tool restic restic
   link_tool rest-server rest-server
   link_tool versitygw versitygw
+  link_tool rclone rclone
 }
 
 build_all() {

@@ -39,6 +39,11 @@ install_packages() {
   # Tests start PostgreSQL's programs on data of their own; Debian would start a server of the machine's besides.
   as_root mkdir -p /etc/postgresql-common/createcluster.d
   echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/che-tests.conf >/dev/null
+  # Neither is a machine to be opened to the network as tests start an sshd of their own; Debian's looks for this file.
+  if [[ " ${missing[*]} " = *" openssh-server "* ]]; then
+    as_root mkdir -p /etc/ssh
+    as_root touch /etc/ssh/sshd_not_to_be_run
+  fi
   update_package_lists
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
     >>"$CACHE/log/apt.log" 2>&1 || fail "apt-get install ${missing[*]} failed; see $CACHE/log/apt.log"
