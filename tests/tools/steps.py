@@ -81,6 +81,7 @@ BESIDE = (
             "own_cluster",
             "repository",
             "sftp_repository",
+            "sftp_jobs",
             "database_faults",
             "database_scripts",
             "database_swap",
