@@ -89,7 +89,8 @@ class SftpAdapter:
             "RCLONE_CONFIG": f"{folder}/{_CONFIGURATION}",
             "RCLONE_SFTP_KEY_FILE": f"{folder}/{KEY_FILE}",
             "RCLONE_SFTP_KNOWN_HOSTS_FILE": f"{folder}/{KNOWN_HOSTS_FILE}",
-            "RCLONE_CONTIMEOUT": f"{_CONNECT_SECONDS}s",
+            # Less than a Job waits for its first answer, so that it is rclone that says why there is none.
+            "RCLONE_CONTIMEOUT": "20s",
             "RCLONE_TIMEOUT": "2m",
             # restic tries again by itself, and says so, which tells how long the server has been gone.
             "RCLONE_LOW_LEVEL_RETRIES": "2",

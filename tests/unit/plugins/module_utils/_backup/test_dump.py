@@ -40,13 +40,14 @@ def test_a_job_takes_after_the_database_unless_told_otherwise(api: FakeApi, cloc
     assert (options.database_image, options.image_pull_secrets, options.run_as_user) == ("postgres:15", ("pull",), 26)
     assert (options.namespace, options.run, options.deadline_seconds) == ("che", "r1", 90)
 
-    chosen = JobChoices("restic:1", "mirror/postgres:15", ("mine",), 7)
+    chosen = JobChoices("restic:1", "mirror/postgres:15", ("mine",), 7, "mirror/rclone:1")
     options = job_options(api.cluster, deployment, "r1", chosen, Deadline(90))
     assert (options.database_image, options.image_pull_secrets, options.run_as_user) == (
         "mirror/postgres:15",
         ("mine",),
         7,
     )
+    assert (options.restic_image, options.rclone_image) == ("restic:1", "mirror/rclone:1")
 
 
 def test_a_job_that_comes_too_late_still_has_a_valid_deadline(api: FakeApi, clock: FakeClock) -> None:

@@ -24,6 +24,7 @@ PARAMS: dict[str, Any] = {
     "timeout": 60,
     "restic_path": "restic",
     "restic_image": "restic:1",
+    "rclone_image": "rclone:1",
     "database_image": None,
     "image_pull_secrets": ["a", "b"],
     "run_as_user": None,
@@ -65,3 +66,4 @@ def test_a_request_is_read_whole() -> None:
 
     assert (request.namespace, request.server.name, request.run_id, request.check_mode) == ("che", "main", "r1", True)
     assert (request.jobs.restic_image, request.jobs.image_pull_secrets) == ("restic:1", ("a", "b"))
+    assert request.jobs.rclone_image == "rclone:1"

@@ -163,3 +163,10 @@ def test_reading_only_never_writes() -> None:
     for call in (reader.prune, reader.release_stale_locks):
         with pytest.raises(ValueError, match="reading only"):
             call()
+
+
+@pytest.mark.parametrize("words", ["ssh command exited: exit status 255", "connection lost"])
+def test_an_sftp_server_that_went_away_is_no_damage(ends: Any, words: str) -> None:
+    restic = ends(1, lines(error(f"error: Load(<index/0123456789>): {words}"), FOUND))
+    with pytest.raises(errors.ServerUnreachable):
+        restic.check()

@@ -22,6 +22,7 @@ PARAMS: dict[str, Any] = {
     "timeout": 60,
     "restic_path": "restic",
     "restic_image": "restic:1",
+    "rclone_image": "rclone:1",
     "database_image": None,
     "image_pull_secrets": [],
     "run_as_user": None,
