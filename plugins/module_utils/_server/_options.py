@@ -109,7 +109,8 @@ def options_from(
         server_username=username,
         server_password=server_password,
         **{key: params.get(key) for key in (*_S3_OPTIONS, *_SSH_OPTIONS)},
-        ssh_host_keys=tuple(params.get("ssh_host_key") or ()),
+        # What ssh-keyscan prints may come as one text.
+        ssh_host_keys=tuple(line for text in params.get("ssh_host_key") or () for line in text.splitlines()),
         ssh_learn_host_key=bool(params.get("ssh_learn_host_key")),
         credentials_secret=params.get("server_credentials_secret"),
         ca_certificate=_certificate(params),

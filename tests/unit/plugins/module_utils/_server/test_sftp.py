@@ -53,9 +53,10 @@ def test_a_url_a_section_and_a_variable_say_the_same() -> None:
 
 
 def test_a_host_key_belongs_to_the_server() -> None:
-    options = read(repository_url=URL, ssh_host_key=[f"{HOST_KEY} root@host", OTHER])
-    assert isinstance(options.server, SftpServer)
-    assert options.server.host_keys == (HOST_KEY, OTHER)
+    for given in ([f"{HOST_KEY} root@host", OTHER], [f"# host:22 SSH-2.0\nhost {HOST_KEY}\nhost {OTHER}\n"]):
+        options = read(repository_url=URL, ssh_host_key=given)
+        assert isinstance(options.server, SftpServer)
+        assert options.server.host_keys == (HOST_KEY, OTHER)
 
 
 @pytest.mark.parametrize("how", ["text", "path", "variable", "file variable", "both variables"])
