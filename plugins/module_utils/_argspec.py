@@ -86,6 +86,11 @@ def server_spec() -> ArgumentSpec:
             "server_ca_path": {"type": "path"},
             "server_ca_content": {"type": "str"},
             "server_ca_secret": {"type": "str", "no_log": False},
+            "internal_connection": {
+                "type": "str",
+                "choices": ["auto", "service", "port_forward"],
+                "default": "auto",
+            },
             "restic_path": {"type": "path", "default": "restic"},
         },
         mutually_exclusive=[
@@ -99,6 +104,28 @@ def server_spec() -> ArgumentSpec:
             ("ssh_key", "ssh_key_path", "server_credentials_secret"),
             ("server_ca_path", "server_ca_content", "server_ca_secret"),
         ],
+    )
+
+
+def internal_server_spec() -> ArgumentSpec:
+    """How a task says that a backup server is to run in the cluster, and how."""
+    return ArgumentSpec(
+        {
+            "internal": {
+                "type": "dict",
+                "options": {
+                    "namespace": {"type": "str"},
+                    "image": {"type": "str"},
+                    "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
+                    "run_as_user": {"type": "int"},
+                    "size": {"type": "str"},
+                    "storage_class": {"type": "str"},
+                    "wait_timeout": {"type": "int", "default": 300},
+                    "remove_data": {"type": "bool", "default": False},
+                },
+            },
+        },
+        mutually_exclusive=[("internal", place) for place in ("repository_url", "rest", "awss3")],
     )
 
 

@@ -20,6 +20,10 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._connect import CONNECT_IMPORT_ERROR, connect_cluster
 from ansible_collections.community.che.plugins.module_utils._kube._exec import STREAM_IMPORT_ERROR
+from ansible_collections.community.che.plugins.module_utils._kube._forward import (
+    FORWARD_IMPORT_ERROR,
+    close_forwards,
+)
 from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
 from ansible_collections.community.che.plugins.module_utils._server._environment import (
     REPOSITORY_URL,
@@ -68,6 +72,8 @@ class CheModule:
             result = dict(use_case(connect_cluster({name: self.params.get(name) for name in AUTH_ARG_SPEC})))
         except CheError as error:
             self._module.fail_json(msg=str(error), **{"stage": error.stage, **self._warned(error.facts)})
+        finally:
+            close_forwards()
         self._module.exit_json(**self._warned(result))
 
     def _warned(self, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +84,7 @@ class CheModule:
 
     def _require_libraries(self) -> None:
         for library, trace in (
-            ("kubernetes", CONNECT_IMPORT_ERROR or STREAM_IMPORT_ERROR),
+            ("kubernetes", CONNECT_IMPORT_ERROR or STREAM_IMPORT_ERROR or FORWARD_IMPORT_ERROR),
             ("PyYAML", YAML_IMPORT_ERROR),
         ):
             if trace:

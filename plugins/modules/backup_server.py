@@ -141,16 +141,22 @@ backup_server:
       version_added: 0.2.0
 """
 
-from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec, common_spec, server_spec
+from ansible_collections.community.che.plugins.module_utils._argspec import (
+    ArgumentSpec,
+    common_spec,
+    internal_server_spec,
+    server_spec,
+)
 from ansible_collections.community.che.plugins.module_utils._module import CheModule
-from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest, apply
+from ansible_collections.community.che.plugins.module_utils._server._manage import manage
 
 SPEC = (
     common_spec()
     + server_spec()
+    + internal_server_spec()
     + ArgumentSpec(
         {
-            "name": {"type": "str", "default": "eclipse-che-backup-server-config"},
+            "name": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "initialize": {"type": "bool", "default": False},
             "ssh_learn_host_key": {"type": "bool", "default": False, "no_log": False},
@@ -161,7 +167,7 @@ SPEC = (
 
 def main() -> None:
     module = CheModule(SPEC)
-    module.run(lambda cluster: apply(cluster, ServerRequest.read(module.params, module.check_mode)))
+    module.run(lambda cluster: manage(cluster, module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def a_request(**fields: Any) -> BackupRequest:
     asked: dict[str, Any] = {
         "namespace": "che",
         "che_cluster": None,
-        "server": ServerOptions(),
+        "server": ServerOptions(name="main"),
         "jobs": JobChoices("restic:1", None, (), None),
         "run_id": "r1",
         "timeout": 600,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +15,17 @@ from ansible_collections.community.che.plugins.module_utils._backup._dump import
     DumpWork,
     dump_databases,
 )
-from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation, collect
+from ansible_collections.community.che.plugins.module_utils._backup._installation import (
+    Installation,
+    collect,
+    find_che_cluster,
+)
 from ansible_collections.community.che.plugins.module_utils._backup._repository import (
     Repository,
     open_repository,
     refuse_legacy_neighbours,
+    remember_choice,
+    told_server,
 )
 from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest
 from ansible_collections.community.che.plugins.module_utils._backup._seal import (
@@ -31,6 +37,9 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
+from ansible_collections.community.che.plugins.module_utils._server._choose import none_configured
+from ansible_collections.community.che.plugins.module_utils._server._internal import set_up
+from ansible_collections.community.che.plugins.module_utils._server._internal_request import InternalRequest
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
 
 
@@ -52,22 +61,18 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
     run = Run(cluster, request.namespace, request.run_id, "backup", recorded=not request.check_mode)
     with told_about(run), run.recording():
         deadline = Deadline(request.timeout)
+        new_server = _set_up_server(cluster, run, request)
         with run.stage("connect", "Connecting to backup repository"):
-            repository = open_repository(
-                cluster,
-                request.namespace,
-                request.server,
-                request.restic_path,
-                read_only=request.check_mode,
-            )
-            refuse_legacy_neighbours(repository, request.beside_legacy)
+            # What check mode has not set up can't be connected to.
+            repository = None if new_server and request.check_mode else _connect(cluster, run, request)
+        server = new_server or (told_server(repository) if repository else {})
         with run.stage("collect", "Collecting Che installation data"):
             installation = collect(cluster, request.namespace, request.che_cluster)
             run.warnings += [
                 f"The CheCluster names {missing}, which does not exist." for missing in installation.missing_references
             ]
-        if request.check_mode:
-            return _result(run, installation, repository, None, ())
+        if repository is None or request.check_mode:
+            return _result(run, installation, server, None, ())
         with run.stage("dump", _dump_message(installation)):
             dumped = dump_databases(DumpWork(cluster, installation, repository, request, deadline))
             run.warnings += [f"{item.database.name}: {words}" for item in dumped for words in item.result.warnings]
@@ -76,7 +81,52 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             sealed = _seal(run, installation, repository, dumped, request.safety)
         run.sealed(sealed.id)
         run.say(f"Backup {sealed.id[:8]} is complete")
-    return _result(run, installation, repository, sealed, dumped)
+    return _result(run, installation, server, sealed, dumped)
+
+
+def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[str, Any] | None:
+    """Set the internal backup server up where the task names none and none is configured, as the old operator did.
+
+    Returns:
+        What the task returns of it; None when there is one to use.
+    """
+    if not none_configured(cluster, request.namespace, request.server):
+        return None
+    with run.stage("set up", "Setting up internal backup server"):
+        # A namespace without Che is more often a mistyped one than one to put a server into.
+        find_che_cluster(cluster, request.namespace, request.che_cluster)
+        outcome = set_up(
+            cluster,
+            InternalRequest(
+                namespace=request.namespace,
+                pull_secrets=request.jobs.image_pull_secrets or None,
+                run_as_user=request.jobs.run_as_user,
+                password=request.server.password,
+                connection=request.server.internal_connection,
+                restic_path=request.restic_path,
+                check_mode=request.check_mode,
+            ),
+        )
+        run.warnings.append(outcome.note)
+    return {
+        "name": outcome.name,
+        "repository": outcome.repository,
+        "chosen_because": "none was configured, so that the internal one is set up",
+        "made_default": True,
+    }
+
+
+def _connect(cluster: Cluster, run: Run, request: BackupRequest) -> Repository:
+    repository = open_repository(
+        cluster, request.namespace, request.server, request.restic_path, read_only=request.check_mode
+    )
+    refuse_legacy_neighbours(repository, request.beside_legacy)
+    if repository.only_copy:
+        run.warnings.append(
+            "This backup is in the same cluster as what it saves, and nowhere else: whoever loses the cluster loses "
+            "both. Configure a backup server outside of it with community.che.backup_server."
+        )
+    return repository if request.check_mode else remember_choice(cluster, request.namespace, repository)
 
 
 @contextmanager
@@ -107,7 +157,7 @@ def _seal(
 def _result(
     run: Run,
     installation: Installation,
-    repository: Repository,
+    server: Mapping[str, Any],
     sealed: Sealed | None,
     dumped: Sequence[DumpedDatabase],
 ) -> dict[str, Any]:
@@ -116,11 +166,7 @@ def _result(
         "changed": True,
         "id": sealed.id if sealed else "",
         "run_id": run.run_id,
-        "backup_server": {
-            "name": repository.server_name,
-            "repository": repository.location,
-            "chosen_because": repository.chosen_because,
-        },
+        "backup_server": dict(server),
         "parts": [{"kind": p.kind, "name": p.name, "snapshot": p.snapshot, "bytes": p.bytes} for p in parts],
         "stages": run.record.as_result()["stages"],
         "counts": _counts(installation, dumped),

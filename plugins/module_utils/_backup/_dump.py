@@ -60,7 +60,7 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
     options = job_options(work.cluster, deployment, request.run_id, request.jobs, work.deadline)
     plan = dump_job(
         endpoint_of(database, namespace),
-        work.repository.access,
+        work.repository.job_access,
         tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
         options=options,

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
@@ -14,7 +15,10 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
 from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
+from ansible_collections.community.che.plugins.module_utils._server._stored import raw_stored
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Backup, catalogue
 
 # What restic does from here is small: objects, manifests and lists. It would try a server that has died for 15 minutes.
@@ -23,7 +27,19 @@ _CALL_SECONDS = 300
 
 @dataclass(frozen=True)
 class Repository:
-    """An open repository on a backup server."""
+    """An open repository on a backup server.
+
+    Args:
+        access: What opens it from this process.
+        restic: The restic of this process, at work on it.
+        id: The repository's id.
+        location: Where it is, without secrets.
+        server_name: What its server is called in the cluster; empty when the task says all of it.
+        chosen_because: Why that server.
+        in_cluster: What opens it from Jobs, where that is something else.
+        only_copy: Whether it is on the internal server, and no other one is configured.
+        made_default: Whether this run made its server the one that later tasks use which name none.
+    """
 
     access: Access
     restic: Restic
@@ -31,6 +47,14 @@ class Repository:
     location: str
     server_name: str
     chosen_because: str
+    in_cluster: Access | None = None
+    only_copy: bool = False
+    made_default: bool = False
+
+    @property
+    def job_access(self) -> Access:
+        """What opens it from a Job in the cluster."""
+        return self.in_cluster or self.access
 
     def backups(self) -> list[Backup]:
         """All backups in it, newest first."""
@@ -53,16 +77,42 @@ def open_repository(
         CheError: The server can't be chosen, reached or opened.
     """
     chosen = choose_server(cluster, namespace, options)
-    connect(chosen.access, initialize=False, restic_path=restic_path, check_mode=True)
-    restic = Restic(chosen.access, binary=restic_path, timeout=_CALL_SECONDS, read_only=read_only)
+    access, inside = chosen.access, chosen.internal_namespace
+    if inside:
+        access = from_here(cluster, access, inside, options.internal_connection)
+    connect(access, initialize=False, restic_path=restic_path, check_mode=True)
+    restic = Restic(access, binary=restic_path, timeout=_CALL_SECONDS, read_only=read_only)
     return Repository(
-        access=chosen.access,
+        access=access,
         restic=restic,
         id=restic.repository_id(),
+        # What Jobs call it: a forwarded port says nothing to anybody.
         location=adapter_for(chosen.access).location,
         server_name=chosen.name,
         chosen_because=chosen.reason,
+        in_cluster=chosen.access,
+        only_copy=bool(inside) and len(raw_stored(cluster, namespace)) == 1,
     )
+
+
+def remember_choice(cluster: Cluster, namespace: str, repository: Repository) -> Repository:
+    """Have later tasks that name no server use this one; the repository, with whether that is news.
+
+    Raises:
+        Forbidden: The credentials may not write the server's configuration.
+    """
+    moved = make_default(cluster, namespace, repository.server_name, repository.job_access.server)
+    return replace(repository, made_default=moved)
+
+
+def told_server(repository: Repository) -> dict[str, Any]:
+    """The backup server as a task returns it."""
+    return {
+        "name": repository.server_name,
+        "repository": repository.location,
+        "chosen_because": repository.chosen_because,
+        "made_default": repository.made_default,
+    }
 
 
 def refuse_legacy_neighbours(repository: Repository, beside_legacy: bool) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import traceback
 from collections.abc import Sequence
@@ -62,7 +63,8 @@ def exec_script(
     deadline = Deadline(seconds)
     try:
         channel = stream(
-            CoreV1Api(cluster.api_client).connect_get_namespaced_pod_exec,
+            # The library changes the client for the call; others may be using it meanwhile.
+            CoreV1Api(copy.copy(cluster.api_client)).connect_get_namespaced_pod_exec,
             pod,
             namespace,
             container=container,

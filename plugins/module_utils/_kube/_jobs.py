@@ -100,8 +100,9 @@ def _await_end(cluster: Cluster, name: str, namespace: str, deadline: Deadline, 
             raise JobFailed(f"The Job failed: {conditions['Failed'].get('message', 'no reason given')}", on)
         pod = _pod(cluster, name, namespace)
         if start.expired and not _started(pod):
+            why = why_not_started(cluster, pod, name, namespace)
             raise JobFailed(
-                f"The Job's pod did not start within {START_SECONDS} s: {_why_not(cluster, pod, name, namespace)}",
+                f"The Job's pod did not start within {START_SECONDS} s: {why}",
                 on,
                 "Check that the images can be pulled (restic_image, database_image, rclone_image, image_pull_secrets), "
                 "and the namespace's quota and nodes.",
@@ -136,9 +137,17 @@ def _main_statuses(pod: Object) -> list[Object]:
     return pod.get("status", {}).get("containerStatuses") or [{"state": {"waiting": {}}}]
 
 
-def _why_not(cluster: Cluster, pod: Object | None, job: str, namespace: str) -> str:
+def why_not_started(cluster: Cluster, pod: Object | None, owner: str, namespace: str) -> str:
+    """Why a pod does not run, in the words of Kubernetes.
+
+    Args:
+        cluster: Where.
+        pod: The pod; None when there is none.
+        owner: Whose pod it is to be; its events tell why there is none.
+        namespace: Where both are.
+    """
     if pod is None:
-        return _last_event(cluster, namespace, job) or "no pod was created"
+        return _last_event(cluster, namespace, owner) or "no pod was created"
     for status in _statuses(pod):
         waiting = status.get("state", {}).get("waiting") or {}
         if waiting.get("reason") in _STUCK:

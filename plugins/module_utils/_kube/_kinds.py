@@ -35,6 +35,7 @@ SECRET = Kind("v1", "Secret", "secrets")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 POD = Kind("v1", "Pod", "pods")
+SERVICE = Kind("v1", "Service", "services")
 EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 JOB = Kind("batch/v1", "Job", "jobs")
@@ -50,6 +51,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
         CONFIG_MAP,
         CLAIM,
         POD,
+        SERVICE,
         EVENT,
         DEPLOYMENT,
         JOB,

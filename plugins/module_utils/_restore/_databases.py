@@ -197,7 +197,7 @@ class Restorer:
         live = endpoint_of(staged.database, self._request.namespace)
         plan = load_job(
             Endpoint(live.host, live.port, staged.names.staged, role.name, role.password),
-            self._repository.access,
+            self._repository.job_access,
             staged.plan.part.snapshot,
             dump_path(staged.plan.part.name),
             job_options(self._cluster, staged.deployment, self._request.run_id, self._request.jobs, self.deadline),

@@ -12,7 +12,12 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up, told_about
 from ansible_collections.community.che.plugins.module_utils._backup._installation import che_cluster_kind
-from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._backup._repository import (
+    Repository,
+    open_repository,
+    remember_choice,
+    told_server,
+)
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
@@ -77,6 +82,8 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
         with run.stage("plan", "Downloading backup from backup server"):
             repository = _open(cluster, request)
             plan = _plan(cluster, request, fetch(repository, request.id, request.namespace))
+            if not request.check_mode:
+                repository = remember_choice(cluster, request.namespace, repository)
             run.sealed(plan.fetched.backup.id)
             run.warnings += _leftover_warnings(plan)
         done = Done()
@@ -84,14 +91,14 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
             done.waiting = validate(cluster, plan.steps)
         if request.check_mode or not plan.changes:
             run.say("Nothing to change")
-            return _result(run, plan, done)
+            return _result(run, plan, repository, done)
         with run.stage("safety backup", _safety_message(request, plan)):
             done.safety_backup_id = _safety_backup(cluster, request, plan)
         restorer = Restorer(cluster, request, repository, plan.databases, fetched=plan.fetched, deadline=deadline)
         with _naming_safety_backup(done):
             _carry_out(cluster, run, restorer, plan, done)
         run.say(f"Backup {plan.fetched.backup.id[:8]} is restored")
-    return _result(run, plan, done)
+    return _result(run, plan, repository, done)
 
 
 def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
@@ -184,12 +191,13 @@ def _verified(objects: int, databases: Sequence[DatabasePlan]) -> dict[str, int]
     }
 
 
-def _result(run: Run, plan: Plan, done: Done) -> dict[str, Any]:
+def _result(run: Run, plan: Plan, repository: Repository, done: Done) -> dict[str, Any]:
     waiting = {(step.kind, step.name) for step in done.waiting}
     objects = [{**shown(step), "validated": (step.kind, step.name) not in waiting} for step in plan.steps]
     changed = [step for step in plan.steps if step.action != KEEP]
     return {
-        "changed": plan.changes,
+        "changed": plan.changes or repository.made_default,
+        "backup_server": told_server(repository),
         "id": plan.fetched.backup.id,
         "run_id": run.run_id,
         "plan": {"objects": objects, "databases": [item.shown() for item in plan.databases]},

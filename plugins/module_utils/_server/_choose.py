@@ -19,7 +19,9 @@ from ansible_collections.community.che.plugins.module_utils._server._credentials
     given_credentials,
 )
 from ansible_collections.community.che.plugins.module_utils._server._host_keys import pinned
-from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._internal_objects import namespace_of
+from ansible_collections.community.che.plugins.module_utils._server._last_used import choose_unnamed
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
     PASSWORD_KEY,
@@ -30,22 +32,32 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
     StoredServer,
     find_stored,
     list_stored,
+    raw_stored,
 )
 
 
 @dataclass(frozen=True)
 class ChosenServer:
-    """A backup server, what opens it, and why it was chosen."""
+    """A backup server, what opens it, and why it was chosen.
+
+    Args:
+        access: What opens it inside the cluster, and outside as well unless it is the internal one.
+        name: What it is called in the cluster; empty when the task says all of it.
+        reason: Why this one.
+        internal_namespace: Where it runs, when it is the internal one.
+    """
 
     access: Access
     name: str
     reason: str
+    internal_namespace: str | None = None
 
 
 def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> ChosenServer:
     """The server that a task means.
 
-    What is said inline wins; then the name; then the only stored one; then the stored one of the default name.
+    What is said inline wins; then the name; then the only stored one; then the one that was used last; then the stored
+    one of the default name.
 
     Raises:
         CheError: There is none, or several without a choice; a Secret is missing or lacks a key.
@@ -53,7 +65,17 @@ def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> C
     if options.is_inline:
         return ChosenServer(access_from_options(cluster, namespace, options), options.name or "", "given by the task")
     stored, reason = _stored_choice(cluster, namespace, options.name)
-    return ChosenServer(access_from_stored(cluster, namespace, stored, options), stored.name, reason)
+    return ChosenServer(
+        access_from_stored(cluster, namespace, stored, options),
+        stored.name,
+        reason,
+        namespace_of(stored.server) if stored.internal else None,
+    )
+
+
+def none_configured(cluster: Cluster, namespace: str, options: ServerOptions) -> bool:
+    """Whether a task names no backup server, and none is stored."""
+    return not options.is_inline and not options.name and not raw_stored(cluster, namespace)
 
 
 def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[StoredServer, str]:
@@ -67,18 +89,17 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
             )
         return stored, "named by the task"
     servers = list_stored(cluster, namespace)
-    if len(servers) == 1:
-        return servers[0], "the only one configured"
-    for stored in servers:
-        if stored.name == DEFAULT_NAME:
-            return stored, "it has the default name"
+    choice = choose_unnamed(servers)
+    if choice:
+        return choice
     if servers:
         names = ", ".join(server.name for server in servers)
         raise CheError(f"Several backup servers are configured: {names}", f"namespace {namespace}", "Name one of them.")
     raise CheError(
         "No backup server is configured",
         f"namespace {namespace}",
-        "Configure one with community.che.backup_server, or give repository_url and repository_password.",
+        "Configure one with community.che.backup_server, or give repository_url and repository_password. A backup sets "
+        "up one inside the cluster by itself; one that was taken down comes back with internal: {} in that module.",
     )
 
 

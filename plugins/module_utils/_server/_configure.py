@@ -70,7 +70,7 @@ class ServerRequest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task on a backup server did, or in check mode would do."""
+    """What a task on a backup server did, or in check mode would do; ``note`` is what its reader should know."""
 
     name: str
     repository: str = ""
@@ -81,6 +81,7 @@ class Outcome:
     changed: bool = False
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
@@ -89,7 +90,11 @@ def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
     Raises:
         CheError: The server can't be reached or opened, or the options do not suffice.
     """
-    outcome = configure(cluster, request) if request.state == "present" else forget(cluster, request)
+    return as_result(configure(cluster, request) if request.state == "present" else forget(cluster, request))
+
+
+def as_result(outcome: Outcome) -> dict[str, Any]:
+    """What the task returns."""
     return {
         "changed": outcome.changed,
         "backup_server": {
@@ -101,6 +106,7 @@ def apply(cluster: Cluster, request: ServerRequest) -> dict[str, Any]:
             "host_key_learned": outcome.host_key_learned,
         },
         "diff": {"before": outcome.before, "after": outcome.after},
+        **({"msg": outcome.note} if outcome.note else {}),
     }
 
 

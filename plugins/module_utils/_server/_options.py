@@ -23,6 +23,10 @@ from ansible_collections.community.che.plugins.module_utils._server._environment
 
 DEFAULT_NAME = "eclipse-che-backup-server-config"
 
+AUTO = "auto"
+SERVICE = "service"
+PORT_FORWARD = "port_forward"
+
 _REFERENCE = "backup_server"
 _SECTIONS = (RestServer.kind, AwsS3Server.kind, SftpServer.kind)
 _S3_OPTIONS = (
@@ -59,6 +63,7 @@ class ServerOptions:
     credentials_secret: str | None = None
     ca_certificate: str | None = None
     ca_secret: str | None = None
+    internal_connection: str = AUTO
     environment: Environment = field(default_factory=Environment)
 
     @property
@@ -90,7 +95,7 @@ def options_from(
     environment = Environment.read(variables)
     url = params.get("repository_url")
     place = url or any(params.get(section) for section in _SECTIONS)
-    if not place and not params.get(_REFERENCE):
+    if not place and not params.get(_REFERENCE) and params.get("internal") is None:
         # Only modules that refer to a stored server take its name from there: none is changed or removed by a variable.
         name = environment.server_name if _REFERENCE in params and environment.server_name else name
         url = None if name and _REFERENCE in params else environment.repository_url
@@ -115,6 +120,7 @@ def options_from(
         credentials_secret=params.get("server_credentials_secret"),
         ca_certificate=_certificate(params),
         ca_secret=params.get("server_ca_secret"),
+        internal_connection=params.get("internal_connection") or AUTO,
         environment=environment,
     )
     return replace(options, server=placed(server, options)) if server else options

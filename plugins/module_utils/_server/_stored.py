@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,9 @@ except ImportError:
 
 KIND_LABEL = "community.che/kind"
 CONNECTION_ANNOTATION = "community.che/connection-secret"
+LAST_USED_ANNOTATION = "community.che/last-used"
+INTERNAL_COMPONENT = "che-backup-internal-rest-server"
+_COMPONENT = "app.kubernetes.io/component"
 SERVER_LABELS: Mapping[str, str] = {
     "app.kubernetes.io/managed-by": "community.che",
     "app.kubernetes.io/part-of": "backup.che.eclipse.org",
@@ -57,7 +60,11 @@ class StoredServerError(CheError):
 
 @dataclass(frozen=True)
 class StoredServer:
-    """One backup server as the cluster holds it."""
+    """One backup server as the cluster holds it.
+
+    ``internal`` is the one that this collection runs in the cluster. ``last_used`` is when a backup or a restore last
+    made it the one that tasks use which name none: ISO 8601 in UTC, empty when none ever did.
+    """
 
     name: str
     server: Server
@@ -66,6 +73,8 @@ class StoredServer:
     connection_secret: str = ""
     stored_as: str = CONFIG_MAP.kind
     ours: bool = True
+    internal: bool = False
+    last_used: str = field(default="", compare=False)
     raw: Object = field(default_factory=dict, repr=False, compare=False)
 
     def to_spec(self) -> dict[str, Any]:
@@ -83,7 +92,16 @@ def storage_kind(cluster: Cluster) -> Kind:
 
 def list_stored(cluster: Cluster, namespace: str) -> list[StoredServer]:
     """All backup servers of a namespace, by name; those that can't be used are an error that names them."""
-    return [read_stored(obj) for obj in _raw_stored(cluster, namespace)]
+    return [read_stored(obj) for obj in raw_stored(cluster, namespace)]
+
+
+def list_usable(cluster: Cluster, namespace: str) -> list[StoredServer]:
+    """Those of the backup servers of a namespace that can be used, by name."""
+    usable = []
+    for obj in raw_stored(cluster, namespace):
+        with suppress(StoredServerError):
+            usable.append(read_stored(obj))
+    return usable
 
 
 def find_stored(cluster: Cluster, namespace: str, name: str) -> StoredServer | None:
@@ -99,7 +117,8 @@ def find_raw(cluster: Cluster, namespace: str, name: str) -> Object | None:
     return {**obj, "apiVersion": kind.api_version, "kind": kind.kind} if obj else None
 
 
-def _raw_stored(cluster: Cluster, namespace: str) -> list[Object]:
+def raw_stored(cluster: Cluster, namespace: str) -> list[Object]:
+    """The objects that hold the backup servers of a namespace, by name, whether they can be used or not."""
     kind = storage_kind(cluster)
     labels = f"{KIND_LABEL}={SERVER_CONFIGURATION.kind}" if kind is CONFIG_MAP else ""
     return sorted(cluster.list(kind, namespace, labels=labels), key=lambda obj: str(obj["metadata"]["name"]))
@@ -121,6 +140,8 @@ def read_stored(obj: Object) -> StoredServer:
     password_secret = section.get("repositoryPasswordSecretRef")
     if not password_secret:
         raise StoredServerError("It names no repositoryPasswordSecretRef", on, "Name the Secret with the password.")
+    labels = metadata.get("labels") or {}
+    ours = labels.get("app.kubernetes.io/managed-by") == "community.che"
     return StoredServer(
         name=str(metadata["name"]),
         server=server,
@@ -128,7 +149,9 @@ def read_stored(obj: Object) -> StoredServer:
         credentials_secret=str(section.get(server.credentials_reference) or ""),
         connection_secret=str(annotations.get(CONNECTION_ANNOTATION, "")),
         stored_as=str(obj["kind"]),
-        ours=(metadata.get("labels") or {}).get("app.kubernetes.io/managed-by") == "community.che",
+        ours=ours,
+        internal=ours and labels.get(_COMPONENT) == INTERNAL_COMPONENT,
+        last_used=str(annotations.get(LAST_USED_ANNOTATION, "")),
         raw=obj,
     )
 
@@ -165,6 +188,8 @@ def to_object(stored: StoredServer, namespace: str) -> Object:
     """The object to write, over what is there already: foreign labels and annotations stay."""
     live = stored.raw.get("metadata") or {}
     labels = {**(live.get("labels") or {}), **SERVER_LABELS}
+    if stored.internal:
+        labels[_COMPONENT] = INTERNAL_COMPONENT
     annotations = {
         key: value
         for key, value in (live.get("annotations") or {}).items()

@@ -40,7 +40,7 @@ STAGES = ["plan", "check", "safety backup", "stage", "cut over", "verify", "comm
 REQUEST = RestoreRequest(
     namespace="che",
     id="latest",
-    server=ServerOptions(),
+    server=ServerOptions(name="main"),
     jobs=JobChoices("restic:1", None, (), None),
     safety_backup=True,
     run_id="r2",
