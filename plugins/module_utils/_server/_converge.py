@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET, kind_of, name_of
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET, Kind, kind_of
 from ansible_collections.community.che.plugins.module_utils._server._stored import SERVER_LABELS
 
 # The component differs from one kind of server to the next.
@@ -23,11 +23,20 @@ def find_like(cluster: Cluster, obj: Object) -> Object | None:
     Raises:
         CheError: It is there, and not ours.
     """
-    live = cluster.find(kind_of(obj), obj["metadata"]["name"], obj["metadata"]["namespace"])
+    return find_ours(cluster, kind_of(obj), obj["metadata"]["name"], obj["metadata"]["namespace"])
+
+
+def find_ours(cluster: Cluster, kind: Kind, name: str, namespace: str) -> Object | None:
+    """One object of ours.
+
+    Raises:
+        CheError: It is there, and not ours.
+    """
+    live = cluster.find(kind, name, namespace)
     if live is not None and not is_ours(live):
         raise CheError(
             "An object of that name exists and is not ours",
-            name_of(obj),
+            kind.named(name, namespace),
             "It may be of the old operator's own internal backup server, whose backups end with its pod: remove that "
             "server, or run this one elsewhere with internal.namespace.",
         )

@@ -26,7 +26,12 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
 from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome, connect
-from ansible_collections.community.che.plugins.module_utils._server._converge import converge, find_like, is_ours
+from ansible_collections.community.che.plugins.module_utils._server._converge import (
+    converge,
+    find_like,
+    find_ours,
+    is_ours,
+)
 from ansible_collections.community.che.plugins.module_utils._server._internal_keys import Keys, keys_for
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import CONFIGURATION, PodChoices
 from ansible_collections.community.che.plugins.module_utils._server._internal_pod import await_ready, is_ready
@@ -185,14 +190,16 @@ def _place(request: InternalRequest, live: StoredServer | None) -> str:
 def _put_all(cluster: Cluster, request: InternalRequest, place: str, keys: Keys, progress: _Progress) -> Object:
     """Everything but the configuration, in the order in which one part needs the other; returns the Deployment."""
     home = request.namespace
+    name = objects.deployment_name(home == place, cluster.serves(CHE_CLUSTER_V2))
+    # Before anything is written: half of a server beside somebody else's helps nobody.
+    live = find_ours(cluster, DEPLOYMENT, name, place)
+    find_ours(cluster, SERVICE, objects.SERVICE_NAME, place)
     for obj in keys.secrets(home, place):
         progress.put(cluster, obj, "new content")
     _put_claim(cluster, request, place, progress)
     progress.put(cluster, objects.service(place))
-    name = objects.deployment_name(home == place, cluster.serves(CHE_CLUSTER_V2))
     other = objects.OLD_DEPLOYMENT_NAME if name == objects.DEPLOYMENT_NAME else objects.DEPLOYMENT_NAME
     _remove_other(cluster, other, place, progress)
-    live = cluster.find(DEPLOYMENT, name, place)
     wanted = objects.deployment(name, place, _pod_choices(cluster, request, live), keys.identity)
     progress.put(cluster, wanted)
     return wanted
