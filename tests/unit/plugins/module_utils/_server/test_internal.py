@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The backup server inside the cluster: set up once, adjusted, taken down without its backups, and never by surprise."""
+"""The server inside the cluster: set up once, adjusted, taken down without its backups, and never by surprise."""
 
 from __future__ import annotations
 
