@@ -34,9 +34,10 @@ class Relay:
 
     def close(self) -> None:
         """Take no more connections, and end those that there are."""
-        _end(self._listener)
+        _wake(self._listener)
+        self._listener.close()
         for near in tuple(self._ends):
-            _end(near)
+            _wake(near)  # its thread closes it
 
     def _accept(self) -> None:
         while True:
@@ -59,11 +60,11 @@ class Relay:
             return
         finally:
             self._ends.discard(near)
-            _end(near)
+            _wake(near)
+            near.close()
 
 
-def _end(end: socket.socket) -> None:
-    # Closing alone does not wake a thread that waits for it.
+def _wake(end: socket.socket) -> None:
+    """End what goes over a socket; closing it would not wake a thread that waits for it."""
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    end.close()

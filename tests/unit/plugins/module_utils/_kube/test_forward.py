@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A forwarded port: the protocol on the websocket, which pod, and what an error says. A real cluster proves the rest."""
+"""A forwarded port: the protocol on the websocket, which pod, what an error says. A real cluster proves the rest."""
 
 from __future__ import annotations
 
@@ -83,15 +83,18 @@ class Server:
 class Bed:
     websocket: Websocket
     server: Server
+    clients: list[socket.socket] = field(default_factory=list)
 
 
 @pytest.fixture
 def bed() -> Iterator[Bed]:
     ours, theirs = socket.socketpair()
     theirs.settimeout(10)
-    yield Bed(Websocket(ours), Server(theirs))
-    ours.close()
-    theirs.close()
+    made = Bed(Websocket(ours), Server(theirs))
+    yield made
+    theirs.close()  # which ends the thread that waits for ours
+    for client in made.clients:
+        client.close()
 
 
 def exactly(end: socket.socket, count: int) -> bytes:
@@ -106,7 +109,8 @@ def exactly(end: socket.socket, count: int) -> bytes:
 
 def carried(bed: Bed) -> tuple[Relay, socket.socket]:
     relay = Relay(lambda near: carry(bed.websocket, near, "Pod che/p"))
-    return relay, socket.create_connection(("127.0.0.1", relay.port), timeout=10)
+    bed.clients.append(socket.create_connection(("127.0.0.1", relay.port), timeout=10))
+    return relay, bed.clients[-1]
 
 
 def failure_of(relay: Relay, client: socket.socket) -> CheError:
