@@ -126,7 +126,7 @@ def _connect(cluster: Cluster, run: Run, request: BackupRequest) -> Repository:
             "This backup is in the same cluster as what it saves, and nowhere else: whoever loses the cluster loses "
             "both. Configure a backup server outside of it with community.che.backup_server."
         )
-    return repository if request.check_mode else remember_choice(cluster, request.namespace, repository)
+    return remember_choice(cluster, request.namespace, repository, request.check_mode)
 
 
 @contextmanager

@@ -95,13 +95,15 @@ def open_repository(
     )
 
 
-def remember_choice(cluster: Cluster, namespace: str, repository: Repository) -> Repository:
+def remember_choice(cluster: Cluster, namespace: str, repository: Repository, check_mode: bool) -> Repository:
     """Have later tasks that name no server use this one; the repository, with whether that is news.
+
+    In check mode nothing is written, and the news is what there would be.
 
     Raises:
         Forbidden: The credentials may not write the server's configuration.
     """
-    moved = make_default(cluster, namespace, repository.server_name, repository.job_access.server)
+    moved = make_default(cluster, namespace, repository.server_name, repository.job_access.server, check_mode)
     return replace(repository, made_default=moved)
 
 

@@ -82,8 +82,7 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
         with run.stage("plan", "Downloading backup from backup server"):
             repository = _open(cluster, request)
             plan = _plan(cluster, request, fetch(repository, request.id, request.namespace))
-            if not request.check_mode:
-                repository = remember_choice(cluster, request.namespace, repository)
+            repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
             run.sealed(plan.fetched.backup.id)
             run.warnings += _leftover_warnings(plan)
         done = Done()

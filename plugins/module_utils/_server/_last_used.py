@@ -44,7 +44,7 @@ def last_used(servers: Sequence[StoredServer]) -> StoredServer | None:
     return max(used, key=lambda stored: _moment(stored) or datetime.min, default=None)
 
 
-def make_default(cluster: Cluster, namespace: str, name: str, server: Server) -> bool:
+def make_default(cluster: Cluster, namespace: str, name: str, server: Server, check_mode: bool = False) -> bool:
     """Have later tasks that name no server use this one; it is written only when another one, or none, was the last.
 
     Args:
@@ -52,6 +52,7 @@ def make_default(cluster: Cluster, namespace: str, name: str, server: Server) ->
         namespace: The namespace of Che.
         name: The name under which it is stored; empty for one that the task said all of.
         server: What it is. One that the task said all of counts when the same is stored.
+        check_mode: Only tell.
 
     Returns:
         Whether such tasks would have used another server until now, or none.
@@ -65,12 +66,15 @@ def make_default(cluster: Cluster, namespace: str, name: str, server: Server) ->
     if stored is None or (latest is not None and latest.name == stored.name):
         return False
     before = choose_unnamed(servers)
+    moves = before is None or before[0].name != stored.name
+    if check_mode:
+        return moves
     now = datetime.now(timezone.utc)
     # Another machine's clock may be ahead.
     moment = max(now, (_moment(latest) or now) + _TICK) if latest else now
     patch = {"metadata": {"annotations": {LAST_USED_ANNOTATION: moment.isoformat()}}}
     cluster.merge(kind_of(stored.raw), stored.name, namespace, patch)
-    return before is None or before[0].name != stored.name
+    return moves
 
 
 def _moment(stored: StoredServer) -> datetime | None:
