@@ -180,6 +180,18 @@ options:
   server_ca_secret:
     description: Name of a Secret in O(namespace) that holds the CA certificate under the key C(ca.crt).
     type: str
+  internal_connection:
+    description:
+      - How the internal backup server, which this collection runs in the cluster, is reached from where the module
+        runs. It says nothing about other servers, and Jobs in the cluster always use the Service.
+      - V(service) connects to the Service's name, which means something inside the cluster alone.
+      - V(port_forward) listens at a port of this machine's loopback for as long as the task runs, and passes on what
+        comes there through the API server to the server's pod. TLS goes through it from end to end.
+      - V(auto) takes the Service where it answers with the server's own certificate, else the forwarded port.
+    type: str
+    choices: [auto, service, port_forward]
+    default: auto
+    version_added: 0.2.0
   restic_path:
     description: The restic program where the module runs, version 0.17.1 or later.
     type: path
@@ -193,6 +205,11 @@ options:
       - Name of a backup server that was configured with M(community.che.backup_server).
       - When neither this nor O(repository_url) nor O(rest) nor O(awss3) nor O(sftp) is given, the environment variable
         E(BACKUP_SERVER_CONFIG_NAME) names it; without that E(BACKUP_REPOSITORY_URL) says all of a server; else the only
-        configured one is used; when there are several, the one named C(eclipse-che-backup-server-config).
+        configured one is used; when there are several, the one that a backup or a restore used last; when none was
+        used yet, the one named C(eclipse-che-backup-server-config).
+      - A backup or a restore that names a configured server, or says all of one that is configured, makes it the one
+        that is used from then on where none is named.
+      - Where none is configured, a backup sets up and uses the internal one, as
+        O(community.che.backup_server#module:internal) does; everything else fails.
     type: str
 """

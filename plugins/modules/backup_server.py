@@ -17,7 +17,9 @@ description:
   - Where the kind C(CheBackupServerConfiguration) of the old Che operator is served, the server is stored as one;
     else as
     a ConfigMap of the same shape. Secrets are stored as Secrets, or only referenced.
-  - A new repository is made only when O(initialize=true).
+  - A new repository is made only when O(initialize=true), or on the internal server.
+  - With O(internal) the backup server itself runs in the cluster, with a volume, TLS and a password of its own. It
+    is there in a minute; but whoever loses the cluster loses it too.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - community.che.common
@@ -25,13 +27,16 @@ extends_documentation_fragment:
   - community.che.backup_server
 options:
   name:
-    description: Name of the backup server in the cluster.
+    description:
+      - Name of the backup server in the cluster. By default it is C(eclipse-che-backup-server-config).
+      - The internal one is always called C(backup-rest-server-configuration); to name it is enough to mean it.
     type: str
-    default: eclipse-che-backup-server-config
   state:
     description:
       - V(present) stores the server. What the task leaves out stays as it is stored.
       - V(absent) removes it and the Secrets that this module made for it. The repository and its backups stay.
+      - Of the internal server the volume and the Secret with the repository password stay, unless
+        O(internal.remove_data=true).
     type: str
     choices: [present, absent]
     default: present
@@ -48,6 +53,46 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  internal:
+    description:
+      - Run the backup server in the cluster, instead of naming one that is there. An empty mapping, V({}), is enough.
+      - Its repository, certificate and passwords are made here, so that options which say those of other servers are
+        refused. O(repository_password) may be given for a new repository, instead of a random one.
+      - What is left out stays as it is.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      namespace:
+        description:
+          - The namespace in which the server runs, by default O(namespace). It has to be there.
+          - In a namespace of its own it outlives that of Che, but for its passwords, which are in O(namespace).
+        type: str
+      image:
+        description:
+          - Its image, with the program C(/usr/bin/rest-server). By default C(docker.io/restic/rest-server:0.14.0).
+        type: str
+      image_pull_secrets:
+        description: Names of Secrets in the server's namespace with which its image is pulled.
+        type: list
+        elements: str
+      run_as_user:
+        description:
+          - The user id and group id that it runs as. By default the platform's choice on OpenShift, elsewhere 65532.
+        type: int
+      size:
+        description: Size of its volume, by default 10Gi. It can grow where the storage class allows that, never shrink.
+        type: str
+      storage_class:
+        description: Storage class of its volume, by default the cluster's default one.
+        type: str
+      wait_timeout:
+        description: Seconds that its pod may take to be ready.
+        type: int
+        default: 300
+      remove_data:
+        description: With O(state=absent), remove the volume with all backups on it and the repository password too.
+        type: bool
+        default: false
 attributes:
   diff_mode:
     description: Returns details on what has changed, never the content of a Secret.
@@ -57,6 +102,8 @@ attributes:
     support: full
 author:
   - Contributors to the community.che collection (@community-che)
+notes:
+  - O(internal) needs the Python package C(cryptography) where the module runs.
 seealso:
   - module: community.che.backup_server_info
   - module: community.che.cluster_backup
@@ -101,6 +148,18 @@ EXAMPLES = r"""
     ssh_host_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqmpkGgcITkzc3mK8vbNtMQfPkKwnXR9F4oZuJ2f9Kr
     initialize: true
 
+- name: Run a backup server in the cluster
+  community.che.backup_server:
+    namespace: eclipse-che
+    internal:
+      size: 50Gi
+
+- name: Take it down; the volume with its backups stays
+  community.che.backup_server:
+    namespace: eclipse-che
+    name: backup-rest-server-configuration
+    state: absent
+
 - name: Forget a backup server; its backups stay
   community.che.backup_server:
     namespace: eclipse-che
@@ -109,6 +168,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What to know about the internal server; where its password is, or what was kept of it.
+  returned: with O(internal)
+  type: str
 backup_server:
   description: The backup server as it is stored, or in check mode would be.
   returned: success

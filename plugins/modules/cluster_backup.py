@@ -20,6 +20,8 @@ description:
   - A backup counts as complete only when every part of it was read back. A run that fails leaves no complete backup,
     no Job and no temporary Secret.
   - The stages are C(connect), C(collect), C(dump) and C(seal); follow them with M(community.che.cluster_backup_info).
+  - Where no backup server is named and none is configured, one is set up in the cluster in a stage C(set up) before
+    these. The result warns as long as it is the only one, since it is lost together with the cluster.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - community.che.common
@@ -87,6 +89,10 @@ backup_server:
       description: Why this server was used.
       type: str
       sample: the only one configured
+    made_default:
+      description: Whether tasks that name no server use this one from now on, and used another one, or none, until now.
+      type: bool
+      version_added: 0.2.0
 parts:
   description: The parts of the backup. Empty in check mode.
   returned: success

@@ -93,6 +93,27 @@ run_id:
   description: The name of the run.
   returned: always
   type: str
+backup_server:
+  description: The server that was used, and why.
+  returned: success
+  type: dict
+  version_added: 0.2.0
+  contains:
+    name:
+      description: Its name in the cluster; empty when the task said all of it.
+      type: str
+    repository:
+      description: The restic repository, without credentials.
+      type: str
+    chosen_because:
+      description: Why this server was used.
+      type: str
+      sample: the last one used
+    made_default:
+      description:
+        - Whether tasks that name no server use this one from now on, and used another one, or none, until now.
+        - That counts as a change of its own.
+      type: bool
 plan:
   description: What was done, or in check mode would be.
   returned: success

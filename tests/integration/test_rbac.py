@@ -39,6 +39,7 @@ NOT_REACHED: dict[tuple[str, ...], dict[Atom, str]] = {
         Atom("configmaps", "get"): "to follow the run, or a server by its name where that kind is not served",
         Atom("configmaps", "delete"): "only when there are more than five records; without it there is a warning",
         Atom("chebackupserverconfigurations", "get"): "for a server by its name",
+        Atom("chebackupserverconfigurations", "patch"): "only when another server was the last one used",
         Atom("events", "list"): "only to say why a pod does not start",
     },
 }
