@@ -71,7 +71,15 @@ def integration(name: str, minutes: int = 20, after: str = "") -> Step:
 ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
 SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
 _FREE = SERVE_V1.name
-MAIN = (CLUSTER_UP, *ALL_GENERATIONS, SERVE_V1, integration("faults"), integration("secrets"), integration("rbac"))
+MAIN = (
+    CLUSTER_UP,
+    *ALL_GENERATIONS,
+    SERVE_V1,
+    integration("faults"),
+    integration("secrets"),
+    integration("rbac"),
+    integration("internal"),
+)
 BESIDE = (
     *STATIC,
     pytest("unit", "tests/unit", minutes=20),
