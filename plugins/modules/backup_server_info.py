@@ -82,6 +82,17 @@ backup_servers:
       type: list
       elements: str
       version_added: 0.2.0
+    internal:
+      description: Whether it is the one that this collection runs in the cluster.
+      type: bool
+      version_added: 0.2.0
+    last_used:
+      description:
+        - When a backup or a restore made it the one that tasks use which name none, in UTC. The latest one counts. Empty
+          when none ever did.
+      type: str
+      sample: '2026-11-21T15:20:07.123456+00:00'
+      version_added: 0.2.0
 """
 
 from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec, common_spec

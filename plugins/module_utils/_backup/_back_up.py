@@ -92,6 +92,7 @@ def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[s
     """
     if not none_configured(cluster, request.namespace, request.server):
         return None
+    given, found = request.server.password, request.server.environment.repository_password
     with run.stage("set up", "Setting up internal backup server"):
         # A namespace without Che is more often a mistyped one than one to put a server into.
         find_che_cluster(cluster, request.namespace, request.che_cluster)
@@ -101,7 +102,8 @@ def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[s
                 namespace=request.namespace,
                 pull_secrets=request.jobs.image_pull_secrets or None,
                 run_as_user=request.jobs.run_as_user,
-                password=request.server.password,
+                password=None if given == found else given,
+                fallback_password=found,
                 connection=request.server.internal_connection,
                 restic_path=request.restic_path,
                 check_mode=request.check_mode,

@@ -37,4 +37,6 @@ def _shown(stored: StoredServer) -> dict[str, Any]:
         "server_credentials_secret": stored.credentials_secret,
         "server_ca_secret": stored.connection_secret,
         "host_key_fingerprints": fingerprints(stored.server),
+        "internal": stored.internal,
+        "last_used": stored.last_used,
     }

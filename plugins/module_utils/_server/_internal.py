@@ -86,7 +86,7 @@ def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
     for namespace in {request.namespace: None, place: None}:
         if cluster.find(NAMESPACE, namespace) is None:
             raise CheError("The namespace does not exist", f"Namespace {namespace}", "Create it, or correct namespace.")
-    keys = keys_for(cluster, request.namespace, place, request.password)
+    keys = keys_for(cluster, request.namespace, place, request.password, request.fallback_password)
     progress = _Progress(request.check_mode)
     deployment = _put_all(cluster, request, place, keys, progress)
     access = Access(

@@ -74,7 +74,7 @@ def certificate_names(place: str) -> tuple[str, ...]:
     return host, f"{host}.cluster.local", "localhost", "127.0.0.1", "::1"
 
 
-def keys_for(cluster: Cluster, home: str, place: str, given: str | None) -> Keys:
+def keys_for(cluster: Cluster, home: str, place: str, given: str | None, fallback: str | None = None) -> Keys:
     """The keys of the server: what the Secrets hold, and new ones for what they do not.
 
     Args:
@@ -82,6 +82,7 @@ def keys_for(cluster: Cluster, home: str, place: str, given: str | None) -> Keys
         home: The namespace of Che.
         place: The namespace of the server.
         given: The repository password that the task gives, for a repository that has none yet.
+        fallback: The one to take for such a repository instead of a random one, where the task gives none.
 
     Raises:
         UsageError: The repository has another password than the given one.
@@ -102,7 +103,7 @@ def keys_for(cluster: Cluster, home: str, place: str, given: str | None) -> Keys
         identity = make_certificate(names)
     parts = (CERTIFICATE_KEY, PRIVATE_KEY_KEY, AUTHORITY_KEY)
     return Keys(
-        repository_password=kept or given or _random(),
+        repository_password=kept or given or fallback or _random(),
         keeps_password=bool(kept),
         server_password=server_password,
         identity={

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import UsageError
+from ansible_collections.community.che.plugins.module_utils._server._environment import Environment
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import CONFIGURATION
 from ansible_collections.community.che.plugins.module_utils._server._options import AUTO
 from ansible_collections.community.che.plugins.module_utils._server._quantity import storage_bytes
@@ -38,6 +40,7 @@ class InternalRequest:
         size: The size of its volume, as a Kubernetes quantity.
         storage_class: The storage class of its volume.
         password: The repository password that the task gives, instead of a random one.
+        fallback_password: The one that the environment has; it serves only where a repository is made.
         wait_seconds: How long its pod may take to be ready.
         remove_data: Whether the volume and the repository password go too when it is taken down.
         connection: How it is reached from here.
@@ -53,6 +56,7 @@ class InternalRequest:
     size: str | None = None
     storage_class: str | None = None
     password: str | None = field(default=None, repr=False)
+    fallback_password: str | None = field(default=None, repr=False)
     wait_seconds: int = READY_SECONDS
     remove_data: bool = False
     connection: str = AUTO
@@ -60,8 +64,10 @@ class InternalRequest:
     check_mode: bool = False
 
     @classmethod
-    def read(cls, params: Mapping[str, Any], check_mode: bool) -> InternalRequest:
-        """Read it from the parameters of ``backup_server``.
+    def read(
+        cls, params: Mapping[str, Any], check_mode: bool, variables: Mapping[str, str] = os.environ
+    ) -> InternalRequest:
+        """Read it from the parameters of ``backup_server``, and what these leave out from the environment.
 
         Raises:
             UsageError: There are options that are not for this server, or the size is not one.
@@ -85,6 +91,7 @@ class InternalRequest:
             size=given.get("size"),
             storage_class=given.get("storage_class"),
             password=params.get("repository_password"),
+            fallback_password=Environment.read(variables).repository_password,
             wait_seconds=given.get("wait_timeout") or READY_SECONDS,
             remove_data=bool(given.get("remove_data")),
             connection=params.get("internal_connection") or AUTO,

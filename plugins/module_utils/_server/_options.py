@@ -95,7 +95,7 @@ def options_from(
     environment = Environment.read(variables)
     url = params.get("repository_url")
     place = url or any(params.get(section) for section in _SECTIONS)
-    if not place and not params.get(_REFERENCE) and params.get("internal") is None:
+    if not place and not params.get(_REFERENCE):
         # Only modules that refer to a stored server take its name from there: none is changed or removed by a variable.
         name = environment.server_name if _REFERENCE in params and environment.server_name else name
         url = None if name and _REFERENCE in params else environment.repository_url

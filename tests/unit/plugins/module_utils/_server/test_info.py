@@ -36,6 +36,8 @@ def test_all_servers_are_told_by_name(api: FakeApi) -> None:
         "server_credentials_secret": "who",
         "server_ca_secret": "ca",
         "host_key_fingerprints": [],
+        "internal": False,
+        "last_used": "",
     }
 
 

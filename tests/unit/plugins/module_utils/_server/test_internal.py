@@ -310,6 +310,16 @@ def test_a_given_password_seals_a_new_repository_and_no_other(api: FakeApi, task
         task(repository_password="wrong")
 
 
+def test_the_environment_s_password_seals_a_new_repository_and_opens_no_other(
+    api: FakeApi, task: Task, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKUP_REPOSITORY_PASSWORD", "of the environment")
+    task()
+    assert volume.password == "of the environment"
+    monkeypatch.setenv("BACKUP_REPOSITORY_PASSWORD", "of another server")
+    assert task()["changed"] is False
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [(DEPLOYMENT, names.DEPLOYMENT_NAME), (SERVICE, names.SERVICE_NAME), (CONFIG_MAP, names.CONFIGURATION)],

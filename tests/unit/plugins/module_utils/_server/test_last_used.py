@@ -84,6 +84,11 @@ def test_naming_another_one_makes_it_the_default_once(stored: FakeApi) -> None:
     assert latest(stored) == DEFAULT_NAME
 
 
+def test_check_mode_tells_and_writes_nothing(stored: FakeApi) -> None:
+    assert make_default(stored.cluster, "che", "second", RestServer("second.example"), check_mode=True) is True
+    assert not stored.written
+
+
 def test_the_one_that_was_chosen_anyway_is_noted_without_news(stored: FakeApi) -> None:
     assert use(stored, DEFAULT_NAME) is False
     assert latest(stored) == DEFAULT_NAME
