@@ -88,8 +88,8 @@ backup_servers:
       version_added: 0.2.0
     last_used:
       description:
-        - When a backup or a restore made it the one that tasks use which name none, in UTC. The latest one counts. Empty
-          when none ever did.
+        - When a backup or a restore made it the one that tasks use which name none, in UTC. The latest one counts.
+        - Empty when none ever did.
       type: str
       sample: '2026-11-21T15:20:07.123456+00:00'
       version_added: 0.2.0
