@@ -9,9 +9,12 @@ the cluster build on each other and run in their order.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -168,6 +171,76 @@ def test_a_backup_without_any_server_sets_the_internal_one_up(story: Story) -> N
     (pod,) = server_pods(story.home)
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
     assert story.home.left_behind() == []
+
+
+PROGRAM = """
+import sys
+from ansible_collections.community.che.plugins.module_utils._repository._answers import answers
+from ansible_collections.community.che.plugins.module_utils._server._internal_objects import internal_server
+with open("/authority/ca.crt", encoding="ascii") as file:
+    sys.exit(not answers(internal_server(sys.argv[1]), file.read(), 20))
+"""
+
+
+def code() -> str:
+    """The collection's own code, as a ZIP that Python imports from and a ConfigMap holds."""
+    root = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
+    place = Path("ansible_collections/community/che/plugins/module_utils")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in [*list(place.parents)[:-1], place]:
+            archive.writestr(f"{folder}/__init__.py", "")
+        for file in root.rglob("*.py"):
+            archive.write(file, place / file.relative_to(root))
+    return base64.b64encode(packed.getvalue()).decode()
+
+
+def pod_inside(name: str) -> dict[str, Any]:
+    """A pod that looks from inside whether the Service answers, by the code that decides how the server is reached."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "restartPolicy": "Never",
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "look",
+                    "image": "docker.io/library/python:3.11-slim",
+                    "command": ["python3", "-c", PROGRAM, NAMESPACE],
+                    "env": [{"name": "PYTHONPATH", "value": "/code/code.zip"}],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    "volumeMounts": [
+                        {"name": "code", "mountPath": "/code"},
+                        {"name": "authority", "mountPath": "/authority"},
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "code", "configMap": {"name": name}},
+                {"name": "authority", "secret": {"secretName": names.CONNECTION}},
+            ],
+        },
+    }
+
+
+def test_inside_the_cluster_the_service_answers(story: Story) -> None:
+    cluster, pod = story.home.cluster, pod_inside("inside")
+    metadata = pod["metadata"]
+    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": {"code.zip": code()}})
+    cluster.apply(pod)
+
+    def phase() -> str:
+        found = cluster.find("v1", "Pod", "inside", NAMESPACE) or {}
+        return str(found.get("status", {}).get("phase"))
+
+    wait_until(lambda: phase() in ("Succeeded", "Failed"), 120, lambda: f"the pod is {phase()}")
+    assert phase() == "Succeeded"
 
 
 def test_the_module_finds_it_as_it_wants_it(story: Story) -> None:
