@@ -74,6 +74,14 @@ def test_an_error_is_one_sentence_with_its_stage_and_facts_and_no_traceback(task
     assert "Traceback" not in json.dumps(result)
 
 
+@pytest.mark.parametrize("use_case", [lambda _cluster: {"changed": False}, failing(CheError("It broke"))])
+def test_forwarded_ports_end_with_the_task(task: Task, use_case: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    monkeypatch.setattr(_module, "close_forwards", lambda: closed.append(True))
+    task(use_case)
+    assert closed == [True]
+
+
 def test_a_failure_to_connect_is_an_error_of_the_task(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(_auth: Any) -> Any:
         raise CheError("No answer", stage="connect")
