@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The backup server that this collection runs in the cluster: set up, adjusted, taken down."""
+"""The backup server that this collection runs in the cluster: set up, and adjusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
 from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome, connect
 from ansible_collections.community.che.plugins.module_utils._server._converge import (
@@ -34,14 +36,13 @@ from ansible_collections.community.che.plugins.module_utils._server._converge im
 )
 from ansible_collections.community.che.plugins.module_utils._server._internal_keys import Keys, keys_for
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import CONFIGURATION, PodChoices
+from ansible_collections.community.che.plugins.module_utils._server._internal_place import configuration, place_of
 from ansible_collections.community.che.plugins.module_utils._server._internal_pod import await_ready, is_ready
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import InternalRequest
 from ansible_collections.community.che.plugins.module_utils._server._quantity import storage_bytes
 from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
     StoredServer,
-    find_raw,
-    read_stored,
     storage_kind,
     to_object,
 )
@@ -52,7 +53,6 @@ _KEEP_PASSWORD = (
     f"The Secret {objects.REPOSITORY_PASSWORD} holds the only password of the backups on the internal server: "
     "keep a copy of it outside the cluster."
 )
-_KEPT = "The volume with the backups and their password stay; internal.remove_data: true removes them too."
 
 
 @dataclass
@@ -81,8 +81,8 @@ def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
     Raises:
         CheError: Objects of its names are not ours, its pod does not start, or its repository can't be opened.
     """
-    live = _configuration(cluster, request)
-    place = _place(request, live)
+    live = configuration(cluster, request.namespace)
+    place = place_of(request, live)
     for namespace in {request.namespace: None, place: None}:
         if cluster.find(NAMESPACE, namespace) is None:
             raise CheError("The namespace does not exist", f"Namespace {namespace}", "Create it, or correct namespace.")
@@ -95,7 +95,11 @@ def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
         UserAndPassword(objects.USERNAME, keys.server_password),
         keys.authority,
     )
-    initialized = _opened(cluster, request, place, access, deployment, bool(progress.after))
+    with _explaining_the_password(cluster, request, keys):
+        initialized = _opened(cluster, request, place, access, deployment, bool(progress.after))
+    if keys.kept_password:
+        # It has opened the repository, whatever the Secret held.
+        progress.put(cluster, keys.password_secret(request.namespace), "new content")
     stored = StoredServer(
         name=CONFIGURATION,
         server=objects.internal_server(place),
@@ -120,71 +124,6 @@ def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
         after=progress.after,
         note=_KEEP_PASSWORD,
     )
-
-
-def take_down(cluster: Cluster, request: InternalRequest) -> Outcome:
-    """Remove the internal backup server; its volume and the password of its repository only where that is asked for."""
-    raw = find_raw(cluster, request.namespace, CONFIGURATION)
-    stored = read_stored(raw) if raw and is_ours(raw) else None
-    if raw and not (stored and stored.internal):
-        raise _not_ours(raw)
-    home, place = request.namespace, _place(request, stored)
-    parts = [
-        *((DEPLOYMENT, name, place) for name in (objects.DEPLOYMENT_NAME, objects.OLD_DEPLOYMENT_NAME)),
-        (SERVICE, objects.SERVICE_NAME, place),
-        (SECRET, objects.IDENTITY, place),
-        (SECRET, objects.CREDENTIALS, home),
-        (SECRET, objects.CONNECTION, home),
-    ]
-    if request.remove_data:
-        parts += [(CLAIM, objects.DATA, place), (SECRET, objects.REPOSITORY_PASSWORD, home)]
-    gone = []
-    for kind, name, namespace in [*([(kind_of(raw), CONFIGURATION, home)] if raw else []), *parts]:
-        found = cluster.find(kind, name, namespace)
-        if found is not None and is_ours(found):
-            gone.append(kind.named(name, namespace))
-            if not request.check_mode:
-                cluster.delete(kind, name, namespace)
-    return Outcome(
-        name=CONFIGURATION,
-        stored_as=raw["kind"] if raw else "",
-        changed=bool(gone),
-        before={"objects": gone} if gone else {},
-        note="" if request.remove_data or not gone else _KEPT,
-    )
-
-
-def _configuration(cluster: Cluster, request: InternalRequest) -> StoredServer | None:
-    raw = find_raw(cluster, request.namespace, CONFIGURATION)
-    if raw is None:
-        return None
-    if not is_ours(raw):
-        raise _not_ours(raw)
-    stored = read_stored(raw)
-    if not stored.internal:
-        raise _not_ours(raw)
-    return stored
-
-
-def _not_ours(raw: Object) -> CheError:
-    return CheError(
-        "A backup server of the internal one's name is configured, and this collection did not set it up",
-        f"{raw['kind']} {raw['metadata'].get('namespace', '')}/{raw['metadata']['name']}",
-        "It may be the old operator's own, whose backups end with its pod: remove it first.",
-    )
-
-
-def _place(request: InternalRequest, live: StoredServer | None) -> str:
-    if live is None or not live.internal:
-        return request.server_namespace or request.namespace
-    place = objects.namespace_of(live.server)
-    if request.server_namespace not in (None, place):
-        raise UsageError(
-            f"The internal backup server runs in the namespace {place} already, and its volume can't move",
-            f"internal.namespace {request.server_namespace}",
-            "Leave internal.namespace out, or remove the server there first, with state: absent.",
-        )
-    return place
 
 
 def _put_all(cluster: Cluster, request: InternalRequest, place: str, keys: Keys, progress: _Progress) -> Object:
@@ -251,8 +190,28 @@ def _pod_choices(cluster: Cluster, request: InternalRequest, live: Object | None
     return PodChoices(image, secrets, user)
 
 
+@contextmanager
+def _explaining_the_password(cluster: Cluster, request: InternalRequest, keys: Keys) -> Iterator[None]:
+    """A volume can outlive the Secret with its password; one that was made up for it must not stay in its place."""
+    try:
+        yield
+    except WrongPassword as error:
+        if not keys.kept_password and not request.check_mode:
+            cluster.delete(SECRET, objects.REPOSITORY_PASSWORD, request.namespace)
+        error.next_step = (
+            "The volume holds backups with another password: give that one as repository_password. "
+            "Without it they are lost, and internal.remove_data with state: absent makes room for new ones."
+        )
+        raise
+
+
 def _opened(
-    cluster: Cluster, request: InternalRequest, place: str, access: Access, deployment: Object, changed: bool
+    cluster: Cluster,
+    request: InternalRequest,
+    place: str,
+    access: Access,
+    deployment: Object,
+    changed: bool,
 ) -> bool:
     """Open the repository, or make it; in check mode only where the server is there as it is wanted."""
     name = deployment["metadata"]["name"]

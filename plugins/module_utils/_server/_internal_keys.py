@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.community.che.plugins.module_utils._errors import UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
@@ -39,13 +38,14 @@ class Keys:
 
     Args:
         repository_password: Seals the repository.
-        keeps_password: Whether the Secret with it is there already, and stays as it is.
+        kept_password: What the Secret with it holds already; empty when there is none. It can be another one, when the
+            task gives one.
         server_password: Opens the server.
         identity: The data of the Secret that the server mounts.
     """
 
     repository_password: str = field(repr=False)
-    keeps_password: bool
+    kept_password: str = field(repr=False)
     server_password: str = field(repr=False)
     identity: Mapping[str, str] = field(repr=False)
 
@@ -54,14 +54,15 @@ class Keys:
         """The certificate (PEM) that signed the server's."""
         return self.identity[AUTHORITY_KEY]
 
+    def password_secret(self, home: str) -> Object:
+        """The Secret with the repository password."""
+        return objects.labelled_secret(objects.REPOSITORY_PASSWORD, home, {PASSWORD_KEY: self.repository_password})
+
     def secrets(self, home: str, place: str) -> list[Object]:
-        """The Secrets, those of Che's namespace and that of the server's."""
-        own_password = objects.labelled_secret(
-            objects.REPOSITORY_PASSWORD, home, {PASSWORD_KEY: self.repository_password}
-        )
+        """The Secrets, those of Che's namespace and that of the server's; a kept password stays out."""
         who = {"username": objects.USERNAME, "password": self.server_password}
         return [
-            *([] if self.keeps_password else [own_password]),
+            *([] if self.kept_password else [self.password_secret(home)]),
             objects.labelled_secret(objects.CREDENTIALS, home, who),
             objects.labelled_secret(objects.CONNECTION, home, {CA_KEY: self.authority}),
             objects.labelled_secret(objects.IDENTITY, place, self.identity),
@@ -81,21 +82,14 @@ def keys_for(cluster: Cluster, home: str, place: str, given: str | None, fallbac
         cluster: Where the Secrets are.
         home: The namespace of Che.
         place: The namespace of the server.
-        given: The repository password that the task gives, for a repository that has none yet.
-        fallback: The one to take for such a repository instead of a random one, where the task gives none.
+        given: The repository password that the task gives.
+        fallback: The one to take for a new repository instead of a random one, where the task gives none.
 
     Raises:
-        UsageError: The repository has another password than the given one.
         CheError: A Secret can't be read, or a library is missing.
     """
     present = _data(cluster, objects.REPOSITORY_PASSWORD, home)
     kept = key_of(present, PASSWORD_KEY, SECRET.named(objects.REPOSITORY_PASSWORD, home), only=True) if present else ""
-    if kept and given and given != kept:
-        raise UsageError(
-            "The internal backup server's repository has another password than the given one",
-            SECRET.named(objects.REPOSITORY_PASSWORD, home),
-            "Leave repository_password out.",
-        )
     server_password = _data(cluster, objects.CREDENTIALS, home).get("password") or _random()
     identity = _data(cluster, objects.IDENTITY, place)
     names = certificate_names(place)
@@ -103,8 +97,8 @@ def keys_for(cluster: Cluster, home: str, place: str, given: str | None, fallbac
         identity = make_certificate(names)
     parts = (CERTIFICATE_KEY, PRIVATE_KEY_KEY, AUTHORITY_KEY)
     return Keys(
-        repository_password=kept or given or fallback or _random(),
-        keeps_password=bool(kept),
+        repository_password=given or kept or fallback or _random(),
+        kept_password=kept,
         server_password=server_password,
         identity={
             **{key: identity[key] for key in parts},

@@ -19,7 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._server._quantity im
 READY_SECONDS = 300
 
 # They say how somebody else's server is reached and opened; this one's are made by us.
-_OF_OTHER_SERVERS = (
+OF_OTHER_SERVERS = (
     *("repository_url", "rest", "awss3", "sftp", "repository_password_secret"),
     *("server_username", "server_password", "server_credentials_secret"),
     *("s3_access_key_id", "s3_secret_access_key", "s3_session_token", "s3_profile", "s3_region", "s3_bucket_lookup"),
@@ -72,7 +72,7 @@ class InternalRequest:
         Raises:
             UsageError: There are options that are not for this server, or the size is not one.
         """
-        strangers = [name for name in _OF_OTHER_SERVERS if params.get(name)]
+        strangers = [name for name in OF_OTHER_SERVERS if params.get(name)]
         if strangers:
             raise UsageError(
                 f"{strangers[0]} is not for the internal backup server",

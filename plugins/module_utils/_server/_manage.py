@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest, apply, as_result
-from ansible_collections.community.che.plugins.module_utils._server._internal import set_up, take_down
+from ansible_collections.community.che.plugins.module_utils._server._internal import set_up
+from ansible_collections.community.che.plugins.module_utils._server._internal_removal import take_down
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import (
     InternalRequest,
     means_internal,

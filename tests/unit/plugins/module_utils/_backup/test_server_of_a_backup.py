@@ -113,6 +113,7 @@ def test_check_mode_sets_nothing_up(che: FakeApi, opened: list[Access]) -> None:
     assert not che.written and not opened
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_namespace_without_che_gets_no_server(api: FakeApi, opened: list[Access]) -> None:
     install(api)
     api.add(NAMESPACE, "mistyped")

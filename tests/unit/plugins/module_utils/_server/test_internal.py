@@ -31,9 +31,11 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server import _internal
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as names
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
+from ansible_collections.community.che.plugins.module_utils._server._internal_request import OF_OTHER_SERVERS
 from ansible_collections.community.che.plugins.module_utils._server._manage import manage
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret
@@ -65,7 +67,8 @@ class Volume:
         if self.password is None:
             self.password = None if check_mode else access.password
             return True
-        assert self.password == access.password
+        if self.password != access.password:
+            raise WrongPassword("The repository password is wrong")
         return False
 
 
@@ -306,8 +309,40 @@ def test_a_given_password_seals_a_new_repository_and_no_other(api: FakeApi, task
     task(repository_password="from the kit")
     assert volume.password == "from the kit"
     assert task(repository_password="from the kit")["changed"] is False
-    with pytest.raises(UsageError, match="another password"):
-        task(repository_password="wrong")
+    for _again in range(2):
+        with pytest.raises(WrongPassword, match="give that one as repository_password"):
+            task(repository_password="wrong")
+    assert read_secret(api.cluster, HOME, names.REPOSITORY_PASSWORD, "")["repo-password"] == "from the kit"
+
+
+def test_a_volume_can_outlive_the_namespace_of_che_and_its_secrets(api: FakeApi, task: Task, volume: Volume) -> None:
+    task(internal={"namespace": "backups"})
+    password = volume.password
+    for path in [path for path in api.objects if "/namespaces/che/" in path]:
+        del api.objects[path]
+
+    for _again in range(2):
+        with pytest.raises(WrongPassword, match="give that one as repository_password"):
+            task(internal={"namespace": "backups"})
+        assert names.REPOSITORY_PASSWORD not in api.names(SECRET, HOME)
+    mended = task(internal={"namespace": "backups"}, repository_password=password)
+
+    assert (mended["changed"], mended["backup_server"]["initialized"]) == (True, False)
+    assert task()["changed"] is False
+
+
+def test_a_password_that_was_made_up_gives_way_to_the_right_one(api: FakeApi, task: Task, volume: Volume) -> None:
+    """A run that was killed could leave one that opens nothing."""
+    task()
+    wrong = names.labelled_secret(names.REPOSITORY_PASSWORD, HOME, {"repo-password": "made up"})
+    api.cluster.replace(wrong)
+    with pytest.raises(WrongPassword):
+        task()
+
+    assert task(repository_password=volume.password)["changed"] is True
+
+    assert read_secret(api.cluster, HOME, names.REPOSITORY_PASSWORD, "")["repo-password"] == volume.password
+    assert task()["changed"] is False
 
 
 def test_the_environment_s_password_seals_a_new_repository_and_opens_no_other(
@@ -365,6 +400,11 @@ def test_options_of_other_servers_are_refused(api: FakeApi, task: Task, stranger
         task(**strangers)
     assert next(iter(strangers)) in str(caught.value)
     assert not api.written
+
+
+def test_no_option_of_other_servers_is_forgotten() -> None:
+    ours = {"repository_password", "internal_connection", "restic_path"}
+    assert set(server_spec().options) - ours <= set(OF_OTHER_SERVERS)
 
 
 def test_a_namespace_that_is_not_there_is_named(task: Task) -> None:
