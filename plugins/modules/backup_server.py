@@ -57,8 +57,8 @@ options:
     description:
       - Run the backup server in the cluster, instead of naming one that is there. An empty mapping, V({}), is enough.
       - Its repository, certificate and passwords are made here, so that options which say those of other servers are
-        refused. O(repository_password) may be given: for a new repository instead of a random one, and for a volume
-        whose Secret with the password was lost.
+        refused. O(repository_password) may be given for a new repository, instead of a random one, and has to be for a
+        volume whose Secret with the password was lost.
       - What is left out stays as it is.
     type: dict
     version_added: 0.2.0
