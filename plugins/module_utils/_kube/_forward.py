@@ -142,7 +142,7 @@ def carry(websocket: Any, near: socket.socket, on: str) -> None:
     receive = _receiver(websocket, near, on)
     try:
         while True:
-            readable, _, _ = select.select([websocket.sock, near], [], [])
+            readable, _writable, _broken = select.select([websocket.sock, near], [], [])
             if websocket.sock in readable and not receive():
                 return
             if near in readable:

@@ -65,7 +65,7 @@ class InternalRequest:
 
     @classmethod
     def read(
-        cls, params: Mapping[str, Any], check_mode: bool, variables: Mapping[str, str] = os.environ
+        cls, params: Mapping[str, Any], check_mode: bool, variables: Mapping[str, str] | None = None
     ) -> InternalRequest:
         """Read it from the parameters of ``backup_server``, and what these leave out from the environment.
 
@@ -91,7 +91,7 @@ class InternalRequest:
             size=given.get("size"),
             storage_class=given.get("storage_class"),
             password=params.get("repository_password"),
-            fallback_password=Environment.read(variables).repository_password,
+            fallback_password=Environment.read(os.environ if variables is None else variables).repository_password,
             wait_seconds=given.get("wait_timeout") or READY_SECONDS,
             remove_data=bool(given.get("remove_data")),
             connection=params.get("internal_connection") or AUTO,

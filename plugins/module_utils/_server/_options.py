@@ -79,7 +79,7 @@ class ServerOptions:
 
 
 def options_from(
-    params: Mapping[str, Any], name: str | None, variables: Mapping[str, str] = os.environ
+    params: Mapping[str, Any], name: str | None, variables: Mapping[str, str] | None = None
 ) -> ServerOptions:
     """Read the server options out of a module's parameters, and what these leave out from the environment.
 
@@ -92,7 +92,7 @@ def options_from(
         UsageError: Options contradict each other, or a file can't be read.
         UrlError: ``repository_url`` can't be understood.
     """
-    environment = Environment.read(variables)
+    environment = Environment.read(os.environ if variables is None else variables)
     url = params.get("repository_url")
     place = url or any(params.get(section) for section in _SECTIONS)
     if not place and not params.get(_REFERENCE):
