@@ -85,10 +85,11 @@ def _body(obj: Object) -> Object:
 
 
 def covers(live: Any, wanted: Any) -> bool:
-    """Whether a live value is all that is wanted; the API server adds defaults to what it stores."""
+    """Whether a live value is all that is wanted; the API server adds defaults, and leaves empty lists out."""
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(key in live and covers(live[key], wanted[key]) for key in wanted)
+        return isinstance(live, Mapping) and all(covers(live.get(key), wanted[key]) for key in wanted)
     if isinstance(wanted, list):
+        live = live or []
         same = isinstance(live, list) and len(live) == len(wanted)
         return same and all(covers(one, other) for one, other in zip(live, wanted))
     return bool(live == wanted)

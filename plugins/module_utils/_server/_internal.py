@@ -137,9 +137,8 @@ def _put_all(cluster: Cluster, request: InternalRequest, place: str, keys: Keys,
         progress.put(cluster, obj, "new content")
     _put_claim(cluster, request, place, progress)
     progress.put(cluster, objects.service(place))
-    other = objects.OLD_DEPLOYMENT_NAME if name == objects.DEPLOYMENT_NAME else objects.DEPLOYMENT_NAME
-    _remove_other(cluster, other, place, progress)
-    wanted = objects.deployment(name, place, _pod_choices(cluster, request, live), keys.identity)
+    other = _remove_other(cluster, name, place, progress)
+    wanted = objects.deployment(name, place, _pod_choices(cluster, request, live or other), keys.identity)
     progress.put(cluster, wanted)
     return wanted
 
@@ -165,14 +164,17 @@ def _put_claim(cluster: Cluster, request: InternalRequest, place: str, progress:
     progress.put(cluster, objects.claim(place, request.size, None))
 
 
-def _remove_other(cluster: Cluster, name: str, place: str, progress: _Progress) -> None:
-    """Take away our Deployment of the other name, as two of them would share the volume."""
+def _remove_other(cluster: Cluster, wanted: str, place: str, progress: _Progress) -> Object | None:
+    """Take away our Deployment of the other name, as two of them would share the volume; what it was."""
+    name = objects.OLD_DEPLOYMENT_NAME if wanted == objects.DEPLOYMENT_NAME else objects.DEPLOYMENT_NAME
     found = cluster.find(DEPLOYMENT, name, place)
-    if found is not None and is_ours(found):
-        progress.before[DEPLOYMENT.named(name, place)] = found.get("spec")
-        progress.after[DEPLOYMENT.named(name, place)] = "removed"
-        if not progress.check_mode:
-            cluster.delete(DEPLOYMENT, name, place)
+    if found is None or not is_ours(found):
+        return None
+    progress.before[DEPLOYMENT.named(name, place)] = found.get("spec")
+    progress.after[DEPLOYMENT.named(name, place)] = "removed"
+    if not progress.check_mode:
+        cluster.delete(DEPLOYMENT, name, place)
+    return found
 
 
 def _pod_choices(cluster: Cluster, request: InternalRequest, live: Object | None) -> PodChoices:

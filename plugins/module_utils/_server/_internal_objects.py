@@ -164,7 +164,7 @@ def _pod(choices: PodChoices) -> dict[str, Any]:
     security: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     if choices.run_as_user is not None:
         security.update(runAsUser=choices.run_as_user, runAsGroup=choices.run_as_user, fsGroup=choices.run_as_user)
-    pod: dict[str, Any] = {
+    return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
@@ -175,10 +175,8 @@ def _pod(choices: PodChoices) -> dict[str, Any]:
             # Readable for whatever user the platform gives the pod; nobody else sees this volume.
             {"name": "identity", "secret": {"secretName": IDENTITY, "defaultMode": 0o444}},
         ],
+        "imagePullSecrets": [{"name": name} for name in choices.pull_secrets],
     }
-    if choices.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in choices.pull_secrets]
-    return pod
 
 
 def _container(image: str) -> dict[str, Any]:

@@ -139,12 +139,14 @@ def test_everything_is_there_under_the_names_of_the_old_operator(api: FakeApi, t
 
 def test_the_deployment_has_its_old_name_only_where_no_operator_deletes_it(api: FakeApi, task: Task) -> None:
     api.kinds = ()
-    task()
+    task(internal={"image": "mirror/rest-server:1"})
     assert api.names(DEPLOYMENT, HOME) == ["backup-rest-server-deployment"]
 
     api.kinds = (CHE_CLUSTER_V2,)  # Che was updated
     assert task()["changed"] is True
     assert api.names(DEPLOYMENT, HOME) == ["backup-rest-server"]
+    container = at(api, DEPLOYMENT, names.DEPLOYMENT_NAME)["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "mirror/rest-server:1"
 
 
 def test_the_second_time_nothing_changes(api: FakeApi, task: Task) -> None:
@@ -166,6 +168,11 @@ def test_what_a_task_leaves_out_stays(api: FakeApi, task: Task) -> None:
     pod = at(api, DEPLOYMENT, names.DEPLOYMENT_NAME)["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == "mirror/rest-server:1"
     assert (pod["imagePullSecrets"], pod["securityContext"]["runAsUser"]) == ([{"name": "pull"}], 7)
+
+    assert task(internal={"image_pull_secrets": []})["changed"] is True
+    pod = at(api, DEPLOYMENT, names.DEPLOYMENT_NAME)["spec"]["template"]["spec"]
+    del pod["imagePullSecrets"]  # as the API server stores an empty list
+    assert task()["changed"] is False
 
 
 def test_what_a_task_says_is_adjusted(api: FakeApi, task: Task) -> None:
