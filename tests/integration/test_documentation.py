@@ -23,6 +23,7 @@ PAGES = (
     ROOT / "docs" / "backup_servers.md",
     ROOT / "docs" / "backing_up.md",
     ROOT / "docs" / "restoring.md",
+    ROOT / "docs" / "looking_after_backups.md",
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 URL = "rest:https://che@backups.example.com:8000/che"

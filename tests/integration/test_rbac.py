@@ -21,6 +21,7 @@ NAMESPACE = "it-rbac"
 SERVER_NAMESPACE = "it-rbac-server"
 CONFIGURE, INFO, BACKUP = ("configure_backup_server",), ("info",), ("backup",)
 RESTORE = ("backup", "restore")
+RETENTION = ("retention",)
 REMOVE = ("configure_backup_server", "remove_backup_server")
 
 # What the run of a test does not come to, and why it stands in the role all the same.
@@ -43,6 +44,8 @@ NOT_REACHED: dict[tuple[str, ...], dict[Atom, str]] = {
         Atom("events", "list"): "only to say why a pod does not start",
     },
 }
+NOT_REACHED[RETENTION] = {Atom("chebackupserverconfigurations", "get"): "for a server by its name"}
+NOT_REACHED[RETENTION][Atom("configmaps", "get")] = "for a server by its name where that kind is not served"
 NOT_REACHED[RESTORE] = {
     **NOT_REACHED[BACKUP],
     Atom("persistentvolumeclaims", "create"): "where a claim is gone",
@@ -94,7 +97,9 @@ def password_secret(home: Home) -> str:
 
 
 def inform(_home: Home, by: Home) -> Outcome:
-    return by.start("cluster_backup_info").outcome()
+    """List the backups and verify the newest, which takes the same rights."""
+    verified = by.start("backup_verify").outcome()
+    return verified if verified.failed else by.start("cluster_backup_info").outcome()
 
 
 def back_up(_home: Home, by: Home) -> Outcome:
@@ -124,7 +129,12 @@ def change(home: Home) -> None:
     home.sql("DELETE FROM che.audit;")
 
 
-SCENARIOS = {CONFIGURE: configure, INFO: inform, BACKUP: back_up, RESTORE: restore}
+def remove_old(_home: Home, by: Home) -> Outcome:
+    """Remove nothing, which takes the same rights: what is removed is the backup server's affair."""
+    return by.start("backup_retention", keep_last=-1).outcome()
+
+
+SCENARIOS = {CONFIGURE: configure, INFO: inform, BACKUP: back_up, RETENTION: remove_old, RESTORE: restore}
 
 
 @pytest.mark.parametrize("roles", SCENARIOS, ids="+".join)
@@ -184,6 +194,12 @@ def test_configuring_needs_every_verb(home: Home, lacking: Atom) -> None:
 @pytest.mark.parametrize("lacking", needed(INFO), ids=str)
 def test_listing_needs_every_verb(home: Home, lacking: Atom) -> None:
     assert_lacking(home, INFO, lacking)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("lacking", needed(RETENTION), ids=str)
+def test_removing_old_backups_needs_every_verb(home: Home, lacking: Atom) -> None:
+    assert_lacking(home, RETENTION, lacking)
 
 
 @pytest.mark.soak

@@ -92,7 +92,7 @@ class Shelf:
         return ServerOptions(
             server=self.access.server,
             password=PASSWORD,
-            username=USERNAME,
+            server_username=USERNAME,
             server_password=SERVER_PASSWORD,
             ca_certificate=self.access.ca_certificate,
         )
