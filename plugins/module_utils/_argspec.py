@@ -178,3 +178,17 @@ def verify_spec() -> ArgumentSpec:
             "timeout": {"type": "int", "default": 7200},
         }
     )
+
+
+def password_spec() -> ArgumentSpec:
+    """Another password for a repository."""
+    return ArgumentSpec(
+        {
+            "backup_server": {"type": "str"},
+            "new_password": {"type": "str", "no_log": True},
+            "change_named_secret": {"type": "bool", "default": False},
+            "remove_old_key": {"type": "bool", "default": True},
+            "remove_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "restic_path": {"type": "path", "default": "restic"},
+        }
+    )

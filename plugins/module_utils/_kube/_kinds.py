@@ -39,6 +39,7 @@ SERVICE = Kind("v1", "Service", "services")
 EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 JOB = Kind("batch/v1", "Job", "jobs")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 CHE_CLUSTER_V1 = Kind("org.eclipse.che/v1", "CheCluster", "checlusters")
 CHE_CLUSTER_V2 = Kind("org.eclipse.che/v2", "CheCluster", "checlusters")
 SERVER_CONFIGURATION = Kind("org.eclipse.che/v1", "CheBackupServerConfiguration", "chebackupserverconfigurations")
@@ -55,6 +56,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
         EVENT,
         DEPLOYMENT,
         JOB,
+        LEASE,
         CHE_CLUSTER_V1,
         CHE_CLUSTER_V2,
         SERVER_CONFIGURATION,

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE, SECRET, kind_of
+from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
@@ -20,6 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._server._desired imp
     completed,
     desired,
     own_secret_names,
+    pending_secret_name,
 )
 from ansible_collections.community.che.plugins.module_utils._server._host_keys import (
     fingerprints,
@@ -30,9 +34,8 @@ from ansible_collections.community.che.plugins.module_utils._server._options imp
     ServerOptions,
     options_from,
 )
-from ansible_collections.community.che.plugins.module_utils._server._secrets import to_secret
+from ansible_collections.community.che.plugins.module_utils._server._secrets import is_ours, to_secret
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
-    SERVER_LABELS,
     StoredServer,
     find_raw,
     find_stored,
@@ -42,6 +45,8 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
 )
 
 CONNECT_SECONDS = 30
+# How long one task waits for another that makes the same repository, which is a matter of seconds.
+_ALONE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,9 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     # What is to be stored has to be said: no task puts the keys of whoever runs it into the cluster unasked.
     access = access_from_options(cluster, namespace, wanted, look_around=False)
     goal = desired(name, wanted, access.credentials, raw["kind"] if raw else storage_kind(cluster).kind, raw)
-    initialized = connect(access, request.initialize, request.restic_path, check_mode)
+    initialized = connect(
+        access, request.initialize, request.restic_path, check_mode, lambda: _alone(cluster, namespace, access)
+    )
     written = [key for key, data in goal.secrets.items() if _write_secret(cluster, namespace, key, data, check_mode)]
     configured = _write_configuration(cluster, namespace, goal.stored, live, check_mode)
     return Outcome(
@@ -148,14 +155,27 @@ def forget(cluster: Cluster, request: ServerRequest) -> Outcome:
     if request.check_mode:
         return outcome
     cluster.delete(kind_of(raw), name, namespace)
-    for secret in own_secret_names(name):
-        if _is_ours(cluster.find(SECRET, secret, namespace)):
+    for secret in (*own_secret_names(name), pending_secret_name(name)):
+        if is_ours(cluster.find(SECRET, secret, namespace)):
             cluster.delete(SECRET, secret, namespace)
     return outcome
 
 
-def connect(access: Access, initialize: bool, restic_path: str, check_mode: bool) -> bool:
+def connect(
+    access: Access,
+    initialize: bool,
+    restic_path: str,
+    check_mode: bool,
+    alone: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> bool:
     """Reach the server and open its repository; make it where that is asked for.
+
+    Args:
+        access: The repository and the keys to it.
+        initialize: Whether to make it where there is none.
+        restic_path: The restic program.
+        check_mode: Write nothing.
+        alone: What to hold while a repository is made.
 
     Returns:
         Whether a repository was made, or in check mode would be.
@@ -171,10 +191,25 @@ def connect(access: Access, initialize: bool, restic_path: str, check_mode: bool
             adapter_for(access).location,
             "Check the path, or make a new repository there with initialize: true.",
         )
-    if not check_mode:
+    return check_mode or _make(access, restic, alone)
+
+
+def _make(access: Access, restic: Restic, alone: Callable[[], AbstractContextManager[object]]) -> bool:
+    """Make the repository, unless another task has made it meanwhile."""
+    with alone():
+        if adapter_for(access).probe(CONNECT_SECONDS):
+            restic.repository_id()
+            return False
         restic.init()
         restic.repository_id()
-    return True
+        return True
+
+
+def _alone(cluster: Cluster, namespace: str, access: Access) -> AbstractContextManager[object]:
+    """What keeps two tasks of one namespace from making the same repository, as ``Restic.init`` says why."""
+    location = adapter_for(access).location
+    name = f"che-backup-init-{hashlib.sha256(location.encode()).hexdigest()[:16]}"
+    return held_lease(cluster, namespace, name, f"making the repository {location}", patience=_ALONE_SECONDS)
 
 
 def _require_namespace(cluster: Cluster, namespace: str) -> None:
@@ -199,7 +234,7 @@ def _write_secret(cluster: Cluster, namespace: str, name: str, data: Mapping[str
         if not check_mode:
             cluster.create(desired)
         return True
-    if not _is_ours(live):
+    if not is_ours(live):
         raise CheError(
             "A Secret of that name exists and is not ours",
             SECRET.named(name, namespace),
@@ -242,11 +277,6 @@ def _read_back(cluster: Cluster, namespace: str, stored: StoredServer) -> None:
             f"{stored.stored_as} {namespace}/{stored.name}",
             "Compare it with the installed CustomResourceDefinition.",
         )
-
-
-def _is_ours(secret: Object | None) -> bool:
-    labels = ((secret or {}).get("metadata") or {}).get("labels") or {}
-    return all(labels.get(key) == value for key, value in SERVER_LABELS.items())
 
 
 def _shown(stored: StoredServer | None) -> dict[str, Any]:

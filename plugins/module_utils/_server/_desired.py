@@ -36,6 +36,11 @@ def own_secret_names(name: str) -> tuple[str, str, str]:
     return f"{name}-repository-password", f"{name}-credentials", f"{name}-connection"
 
 
+def pending_secret_name(name: str) -> str:
+    """The Secret that holds the next repository password of a server of that name, while it is being replaced."""
+    return f"{name}-next-repository-password"
+
+
 def completed(options: ServerOptions, live: StoredServer | None) -> ServerOptions:
     """The options, with what the task leaves out taken from the stored server."""
     if live is None:

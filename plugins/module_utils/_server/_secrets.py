@@ -68,6 +68,12 @@ def key_of(data: Mapping[str, str], key: str, on: str, only: bool = False) -> st
     return data[key]
 
 
+def is_ours(secret: Object | None) -> bool:
+    """Whether this collection has made it for a backup server."""
+    labels = ((secret or {}).get("metadata") or {}).get("labels") or {}
+    return all(labels.get(key) == value for key, value in SERVER_LABELS.items())
+
+
 def to_secret(name: str, namespace: str, data: Mapping[str, str]) -> Object:
     """A Secret of ours."""
     encoded = {key: base64.b64encode(value.encode()).decode("ascii") for key, value in data.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._policy impo
 
 ALL = "all"
 NONE = "none"
+_KEY = re.compile(r"[0-9a-f]{8,64}")
 _PERCENTAGE = re.compile(r"(100|[1-9]?[0-9])(\.[0-9]{1,3})?%")
 
 
@@ -87,6 +88,44 @@ class VerifyRequest:
         if not self.reads:
             return None
         return "100%" if self.read_data == ALL else self.read_data
+
+
+@dataclass(frozen=True)
+class PasswordRequest:
+    """A new password. ``remove_keys`` are ids, or the first digits of ids, of keys that are others'."""
+
+    namespace: str
+    server: ServerOptions
+    new_password: str | None = field(repr=False)
+    change_named_secret: bool
+    remove_old_key: bool
+    remove_keys: tuple[str, ...]
+    restic_path: str
+    check_mode: bool
+
+    @classmethod
+    def read(cls, params: Mapping[str, Any], check_mode: bool) -> PasswordRequest:
+        """Read it from a module's parameters; raises ``CheError`` for options that can't be understood."""
+        new = params["new_password"]
+        if new is not None and (not new or new != new.strip() or not new.isprintable()):
+            raise UsageError(
+                "The new password is empty, or has a line break or spaces around it, which restic cuts off",
+                "new_password",
+                "Give another one, or leave it out to have one made.",
+            )
+        for key in params["remove_keys"]:
+            if not _KEY.fullmatch(key):
+                raise UsageError("This is not the id of a key", f"remove_keys: {key!a}", "Give 8 to 64 of its digits.")
+        return cls(
+            namespace=params["namespace"],
+            server=options_from(params, params["backup_server"]),
+            new_password=new,
+            change_named_secret=params["change_named_secret"],
+            remove_old_key=params["remove_old_key"],
+            remove_keys=tuple(params["remove_keys"]),
+            restic_path=params["restic_path"],
+            check_mode=check_mode,
+        )
 
 
 def _read_data(text: str) -> str:
