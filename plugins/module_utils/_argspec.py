@@ -192,3 +192,15 @@ def password_spec() -> ArgumentSpec:
             "restic_path": {"type": "path", "default": "restic"},
         }
     )
+
+
+def kit_spec() -> ArgumentSpec:
+    """What a recovery kit takes. The password of the vault stays with the action plugin: no host gets to see it."""
+    return ArgumentSpec(
+        {
+            "dest": {"type": "path", "required": True},
+            "vault_password": {"type": "str", "no_log": True},
+            "vault_id": {"type": "str"},
+            "backups": {"type": "int", "default": 10},
+        }
+    )

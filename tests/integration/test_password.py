@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changing a repository's password with a real restic and rest-server: the Secret opens the repository at any moment."""
+"""Changing a password with a real restic and rest-server: at any moment the stored one opens the repository."""
 
 from __future__ import annotations
 

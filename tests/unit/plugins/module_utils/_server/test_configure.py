@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CONFIG_MAP,
+    LEASE,
     NAMESPACE,
     SECRET,
     SERVER_CONFIGURATION,
@@ -26,7 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._server import _conf
 from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest, apply
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret, to_secret
-from unit.fake_api import FakeApi, Request
+from unit.fake_api import FakeApi, FakeClock, Request
 
 SERVER = RestServer("backup.example.org", "che", port=8000)
 OWN_SECRETS = [f"{DEFAULT_NAME}-connection", f"{DEFAULT_NAME}-credentials", f"{DEFAULT_NAME}-repository-password"]
@@ -367,3 +369,60 @@ def test_a_server_configured_by_hand_is_taken_over(api: FakeApi, task: Task) -> 
 
     assert task(**FULL)["changed"] is True
     assert task(**FULL)["changed"] is False
+
+
+# Making a repository
+
+
+def test_a_repository_is_made_under_a_lease_that_is_gone_afterwards(task: Task, api: FakeApi, backups: Backups) -> None:
+    backups.password = None
+    held: list[list[str]] = []
+    real = backups.restic
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        restic = real(*arguments, **options)
+        make = restic.init
+        restic.init = lambda: (held.append(api.names(LEASE, "che")), make())
+        return restic
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_configure, "Restic", watched)
+        assert task(initialize=True, **FULL)["backup_server"]["initialized"] is True
+
+    assert [len(names) for names in held] == [1]
+    assert api.names(LEASE, "che") == []
+    written = len([request for request in api.written if "/leases" in request.path])
+    assert task(initialize=True, **FULL)["changed"] is False
+    assert len([request for request in api.written if "/leases" in request.path]) == written, "nothing was to be made"
+
+
+def test_of_two_tasks_at_once_one_makes_the_repository_and_the_other_takes_it(
+    task: Task, api: FakeApi, backups: Backups
+) -> None:
+    """The other task ends between our look at the server and our turn."""
+    backups.password = None
+    api.react("post", "leases", lambda _request: setattr(backups, "password", "sesame"))
+
+    result = task(initialize=True, **FULL)
+
+    assert (backups.made, result["backup_server"]["initialized"]) == (0, False)
+
+
+def test_a_task_that_makes_the_repository_elsewhere_is_named(
+    task: Task, api: FakeApi, backups: Backups, clock: FakeClock
+) -> None:
+    backups.password = None
+    moment = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+    spec = {"holderIdentity": "other-host", "leaseDurationSeconds": 60, "renewTime": moment}
+
+    def held_by_another(request: Request) -> None:
+        if request.path not in api.objects:
+            api.add(LEASE, request.path.rpartition("/")[2], "che", spec=spec)
+
+    api.react("get", "leases/", held_by_another)
+
+    with pytest.raises(CheError, match="other-host is at work on this: making the repository"):
+        task(initialize=True, **FULL)
+
+    assert backups.made == 0
+    assert 100 <= sum(clock.waits) <= 200

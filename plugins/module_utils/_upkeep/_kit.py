@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The recovery kit: all that is needed to get at the backups from a bare cluster.
+
+It is a file of variables for this collection's playbooks. This module makes its text; the action plugin
+``recovery_kit``, which runs beside Ansible and so has Ansible's vault, encrypts it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import S3Keys, UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, Backup
+from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
+
+FORMAT = 1
+KIT = "recovery_kit"
+_TEMPLATE = re.compile(r"\{[{%#]")
+_HEAD = """\
+# A recovery kit of community.che: with this file, its vault password, Ansible and restic, the backups below can be
+# listed, verified and restored on a bare cluster. Whoever can decrypt it can read every backup.
+#
+# It is a file of variables. Put it beside you as kit.yml, still encrypted, and run what recovery_kit.commands says.
+"""
+
+
+@dataclass(frozen=True)
+class KitRequest:
+    """Which repository the kit is for, and how many backups it names."""
+
+    namespace: str
+    server: ServerOptions
+    backups: int
+    restic_path: str
+
+    @classmethod
+    def read(cls, params: Mapping[str, Any]) -> KitRequest:
+        """Read it from a module's parameters; raises ``CheError`` for options that can't be understood."""
+        if params["backups"] < 1:
+            raise UsageError("A kit names at least one backup", f"backups: {params['backups']}", "Give 1 or more.")
+        return cls(
+            namespace=params["namespace"],
+            server=options_from(params, params["backup_server"]),
+            backups=params["backups"],
+            restic_path=params["restic_path"],
+        )
+
+
+def make_kit(cluster: Cluster, request: KitRequest) -> dict[str, Any]:
+    """Make the kit.
+
+    Returns:
+        What the task returns, and under ``kit`` the text, encoded: Ansible would else put its own marks in place of
+        what it takes for a secret. The action plugin takes that out before anybody sees it.
+
+    Raises:
+        CheError: The server can't be chosen, reached or opened, or the repository has no complete backup.
+    """
+    repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
+    complete = [backup for backup in repository.backups() if backup.state == COMPLETE]
+    if not complete:
+        raise CheError("The repository has no complete backup yet", repository.location, "Make one first.")
+    named = complete[: request.backups]
+    return {
+        "changed": False,
+        "backup_server": {
+            "name": repository.server_name,
+            "repository": repository.location,
+            "chosen_because": repository.chosen_because,
+        },
+        "backups": [_told(backup) for backup in named],
+        "kit": base64.b64encode(kit_text(request.namespace, repository, named).encode()).decode("ascii"),
+    }
+
+
+def kit_text(namespace: str, repository: Repository, backups: list[Backup]) -> str:
+    """The kit as YAML, in the clear."""
+    variables = {f"che_{name}": value for name, value in server_variables(repository.access).items()}
+    return _HEAD + _as_variables(
+        {
+            "che_namespace": namespace,
+            **variables,
+            KIT: {
+                "format": FORMAT,
+                "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "made_by": f"community.che {COLLECTION_VERSION}",
+                "restic": f"{'.'.join(map(str, MINIMUM_VERSION))} or newer",
+                "backup_server": repository.server_name,
+                "server": {repository.access.server.kind: dict(repository.access.server.to_spec())},
+                "repository_id": repository.id,
+                "backups": [_told(backup) for backup in backups],
+                "commands": _commands(backups[0]),
+                "without_ansible": _by_restic_alone(repository.access),
+            },
+        }
+    )
+
+
+def server_variables(access: Access) -> dict[str, str]:
+    """A server and what opens it, as the modules' options: the one list of what a kit has to hold for each kind.
+
+    Raises:
+        CheError: The credentials don't last, or are of a kind that no kit can hold.
+    """
+    said: dict[str, str | None] = {
+        "repository_url": adapter_for(access).location,
+        "repository_password": access.password,
+        "server_ca_content": access.ca_certificate,
+    }
+    credentials = access.credentials
+    if isinstance(credentials, UserAndPassword):
+        said.update(server_username=credentials.username, server_password=credentials.password)
+    elif isinstance(credentials, S3Keys):
+        if credentials.session_token:
+            raise CheError(
+                "The keys in use are temporary and open nothing when they have ended",
+                access.server.address,
+                "Give keys that last, with s3_access_key_id and s3_secret_access_key.",
+            )
+        said.update(s3_access_key_id=credentials.access_key_id, s3_secret_access_key=credentials.secret_access_key)
+    elif credentials is not None:
+        raise CheError(f"A kit can't hold what opens a server of kind {access.server.kind}", access.server.address)
+    # What a URL has no place for, by the names that the kind gives it: s3-region, s3-bucket-lookup.
+    said.update({name.replace("-", "_"): value for name, value in access.server.extras().items()})
+    return {name: value for name, value in said.items() if value}
+
+
+def _commands(newest: Backup) -> list[str]:
+    """What to run, one after the other; each asks for the vault password."""
+    kit = "-e @kit.yml --ask-vault-pass"
+    return [
+        "ansible-galaxy collection install community.che",
+        f"ansible-playbook community.che.list_backups {kit}",
+        f"ansible-playbook community.che.verify_backups {kit}",
+        f"ansible-playbook community.che.restore {kit} -e che_backup_id={newest.id[:8]} --check --diff",
+        f"ansible-playbook community.che.restore {kit} -e che_backup_id={newest.id[:8]}",
+        f"ansible-playbook community.che.configure_backup_server {kit}",
+    ]
+
+
+def _by_restic_alone(access: Access) -> dict[str, Any]:
+    """The way to the data where there is no Ansible: the environment to set, and the first commands."""
+    environment = {
+        "RESTIC_REPOSITORY": adapter_for(access).location,
+        "RESTIC_PASSWORD": access.password,
+        **adapter_for(access).environment(),
+    }
+    options = [*adapter_for(access).options(), *(["--cacert", "ca.crt"] if access.ca_certificate else [])]
+    restic = " ".join(["restic", *options])
+    return {
+        "environment": environment,
+        "ca.crt": access.ca_certificate or "",
+        "commands": [f"{restic} snapshots", f"{restic} restore SNAPSHOT --target FOLDER"],
+    }
+
+
+class _NoTemplate(str):
+    """Text that Ansible would take for a template, such as a password with two braces in it."""
+
+
+def _guarded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _guarded(held) for key, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_guarded(held) for held in value]
+    return _NoTemplate(value) if isinstance(value, str) and _TEMPLATE.search(value) else value
+
+
+def _as_variables(content: Mapping[str, Any]) -> str:
+    """YAML as Ansible reads a file of variables, with text of several lines as it stands.
+
+    https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_advanced_syntax.html#unsafe-or-raw-strings
+    """
+    # Where it is missing the module has said so before it came here.
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_representer(_NoTemplate, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value)))
+    dumped: str = yaml.dump(_guarded(content), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return dumped
+
+
+def _told(backup: Backup) -> dict[str, Any]:
+    return {
+        "id": backup.id,
+        "created": backup.created.isoformat(timespec="seconds"),
+        "parts": [{"kind": part.kind, "name": part.name, "snapshot": part.snapshot} for part in backup.parts],
+    }

@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write all that is needed to get at the backups of Che into one encrypted file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: recovery_kit
+short_description: Write all that is needed to recover Eclipse Che into one encrypted file
+version_added: 0.2.0
+description:
+  - Writes one file, encrypted with Ansible's vault, that opens the backups when the cluster is lost, and with it the
+    Secrets that opened them. It holds the server, its CA certificate and its credentials, the repository password, the
+    newest complete backups, and the commands to run.
+  - The file is a file of variables. On a machine with Ansible, this collection and restic, it is given to the playbooks
+    as it is, with C(-e @kit.yml --ask-vault-pass).
+  - Keep it and the vault's password apart from the cluster, and make it anew after each change of a password, and
+    now and then for the sake of its list of backups. An old one finds newer backups as well.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - community.che.common
+  - community.che.common.attributes
+  - community.che.backup_server
+  - community.che.backup_server.reference
+options:
+  dest:
+    description:
+      - Where the file goes, on the host that the task runs on, with mode C(0600).
+      - A file that is not encrypted is never written over.
+    type: path
+    required: true
+  vault_password:
+    description:
+      - The password to encrypt the file with. It stays in the process of Ansible, and is not sent to the host.
+      - By default a vault secret that C(ansible-playbook) was started with is used, see O(vault_id).
+    type: str
+  vault_id:
+    description:
+      - The vault id to encrypt with. By default the first one that C(ansible-playbook) was given.
+      - With O(vault_password) it is the label that is written into the file.
+    type: str
+  backups:
+    description: How many of the newest complete backups the kit names.
+    type: int
+    default: 10
+attributes:
+  diff_mode:
+    description: Shows what the kit says about the server and its backups, never what opens them.
+    support: full
+  idempotent:
+    description: A kit that says the same already stays as it is.
+    support: full
+notes:
+  - The kit is encrypted by an action plugin, in the process of Ansible. The result holds nothing that is secret.
+  - Temporary keys of S3 are refused, as they would open nothing by the time the kit is needed.
+author:
+  - Contributors to the community.che collection (@community-che)
+seealso:
+  - module: community.che.backup_password
+  - module: community.che.backup_verify
+  - module: community.che.cluster_restore
+"""
+
+EXAMPLES = r"""
+- name: Write a recovery kit, encrypted with a password of its own
+  community.che.recovery_kit:
+    namespace: eclipse-che
+    dest: /media/safe/che-recovery-kit.yml
+    vault_password: "{{ vault_kit_password }}"
+
+- name: Write one, encrypted as this playbook's own secrets are
+  community.che.recovery_kit:
+    namespace: eclipse-che
+    dest: /media/safe/che-recovery-kit.yml
+"""
+
+RETURN = r"""
+dest:
+  description: Where the kit is.
+  returned: success
+  type: str
+mode:
+  description: The mode that the file was given.
+  returned: when it was written
+  type: str
+  sample: "0600"
+backup_server:
+  description: The server, with its name in the cluster, its repository, and why it was chosen.
+  returned: success
+  type: dict
+backups:
+  description: The backups that the kit names, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The backup's id.
+      type: str
+    created:
+      description: When it was made.
+      type: str
+    parts:
+      description: Its parts, each with kind, name and snapshot.
+      type: list
+      elements: dict
+"""
+
+from ansible_collections.community.che.plugins.module_utils._argspec import (
+    common_spec,
+    kit_spec,
+    server_reference_spec,
+)
+from ansible_collections.community.che.plugins.module_utils._module import CheModule
+from ansible_collections.community.che.plugins.module_utils._upkeep._kit import KitRequest, make_kit
+
+SPEC = common_spec() + server_reference_spec() + kit_spec()
+
+
+def main() -> None:
+    module = CheModule(SPEC)
+    module.run(lambda cluster: make_kit(cluster, KitRequest.read(module.params)))
+
+
+if __name__ == "__main__":
+    main()
