@@ -69,6 +69,7 @@ def che_yml(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "che_server_ca_path": home.repository["server_ca_path"],
     }
     file = tmp_path_factory.mktemp("docs") / "che.yml"
+    values |= {"che_kit": str(file.parent / "kit.yml"), "che_kit_vault_password": secrets.token_urlsafe(12)}
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     return file
 
@@ -114,6 +115,8 @@ def test_playbook(name: str, home: Home, tmp_path: Path) -> None:
     passwords = {
         "vault_repository_password": home.repository["repository_password"],
         "vault_server_password": home.repository["server_password"],
+        # The one in use, so that what comes after it can still open the repository.
+        "vault_new_repository_password": home.repository["repository_password"],
     }
     (tmp_path / "vault.yml").write_text(yaml.safe_dump(passwords), encoding="utf-8")
 

@@ -21,7 +21,7 @@ NAMESPACE = "it-rbac"
 SERVER_NAMESPACE = "it-rbac-server"
 CONFIGURE, INFO, BACKUP = ("configure_backup_server",), ("info",), ("backup",)
 RESTORE = ("backup", "restore")
-RETENTION = ("retention",)
+RETENTION, PASSWORD = ("retention",), ("password",)
 REMOVE = ("configure_backup_server", "remove_backup_server")
 
 # What the run of a test does not come to, and why it stands in the role all the same.
@@ -30,6 +30,10 @@ NOT_REACHED: dict[tuple[str, ...], dict[Atom, str]] = {
         **{
             Atom("configmaps", verb): "where CheBackupServerConfiguration is not served"
             for verb in ("get", "create", "update")
+        },
+        **{
+            Atom("leases", verb): "where there is no repository yet, which the test's own has made already"
+            for verb in ("get", "create", "update", "delete")
         },
     },
     INFO: {
@@ -46,6 +50,11 @@ NOT_REACHED: dict[tuple[str, ...], dict[Atom, str]] = {
 }
 NOT_REACHED[RETENTION] = {Atom("chebackupserverconfigurations", "get"): "for a server by its name"}
 NOT_REACHED[RETENTION][Atom("configmaps", "get")] = "for a server by its name where that kind is not served"
+NOT_REACHED[PASSWORD] = {
+    Atom("configmaps", "get"): "for a server by its name where that kind is not served",
+    Atom("leases", "update"): "where a killed task has left one",
+    Atom("leases", "delete"): "without it the Lease runs out by itself, and keeps others waiting until then",
+}
 NOT_REACHED[RESTORE] = {
     **NOT_REACHED[BACKUP],
     Atom("persistentvolumeclaims", "create"): "where a claim is gone",
@@ -134,7 +143,32 @@ def remove_old(_home: Home, by: Home) -> Outcome:
     return by.start("backup_retention", keep_last=-1).outcome()
 
 
-SCENARIOS = {CONFIGURE: configure, INFO: inform, BACKUP: back_up, RETENTION: remove_old, RESTORE: restore}
+def change_password(home: Home, by: Home) -> Outcome:
+    """Change a password; an administrator ends what an account with too few rights has begun."""
+    outcome = by.start("backup_password", backup_server=changed_server(home)).outcome()
+    if outcome.failed:
+        home.run("backup_password", backup_server=changed_server(home))
+    return outcome
+
+
+def changed_server(home: Home) -> str:
+    """A server of this test's own, as the others' repository keeps its password."""
+    name = "changed"
+    options = {**home.repository, "repository_url": f"{home.repository['repository_url'].rstrip('/')}-{name}"}
+    stored = home.run("backup_server_info")["backup_servers"]
+    if not any(server["name"] == name for server in stored):
+        home.run("backup_server", name=name, initialize=True, **options)
+    return name
+
+
+SCENARIOS = {
+    CONFIGURE: configure,
+    INFO: inform,
+    BACKUP: back_up,
+    RETENTION: remove_old,
+    PASSWORD: change_password,
+    RESTORE: restore,
+}
 
 
 @pytest.mark.parametrize("roles", SCENARIOS, ids="+".join)
@@ -200,6 +234,12 @@ def test_listing_needs_every_verb(home: Home, lacking: Atom) -> None:
 @pytest.mark.parametrize("lacking", needed(RETENTION), ids=str)
 def test_removing_old_backups_needs_every_verb(home: Home, lacking: Atom) -> None:
     assert_lacking(home, RETENTION, lacking)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("lacking", needed(PASSWORD), ids=str)
+def test_changing_the_password_needs_every_verb(home: Home, lacking: Atom) -> None:
+    assert_lacking(home, PASSWORD, lacking)
 
 
 @pytest.mark.soak

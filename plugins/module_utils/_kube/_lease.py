@@ -8,16 +8,16 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 
 from __future__ import annotations
 
+import platform
 import secrets
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
@@ -39,7 +39,7 @@ class _Lease:
     namespace: str
     name: str
     purpose: str
-    holder: str = field(default_factory=lambda: f"{socket.gethostname()[:200]}-{secrets.token_hex(4)}")
+    holder: str = field(default_factory=lambda: f"{platform.node()[:200]}-{secrets.token_hex(4)}")
 
     def take(self) -> Object | None:
         """Take it, and return None; or return the Lease of whoever holds it."""
@@ -67,10 +67,7 @@ class _Lease:
         if live is None or _holder(live) != self.holder:
             return
         body = {"preconditions": {"resourceVersion": live["metadata"]["resourceVersion"]}}
-        try:
-            self.cluster.request("delete", LEASE.path(self.namespace, self.name), body=body, on=self.on)
-        except (NotFound, Conflict):
-            return
+        self.cluster.request("delete", LEASE.path(self.namespace, self.name), body=body, on=self.on)
 
     @property
     def on(self) -> str:
@@ -120,7 +117,9 @@ def held_lease(cluster: Cluster, namespace: str, name: str, purpose: str, patien
     finally:
         done.set()
         renewal.join()
-        lease.release()
+        # What was done counts more than a Lease that runs out by itself.
+        with suppress(ClusterError):
+            lease.release()
 
 
 def _take(lease: _Lease, deadline: Deadline) -> None:
