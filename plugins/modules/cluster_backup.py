@@ -170,6 +170,11 @@ saved:
   type: list
   elements: str
   sample: [CheCluster/eclipse-che, Secret/che-tls]
+stale_locks_removed:
+  description: How many locks on the repository were removed whose holders were gone, as restic proved.
+  returned: success
+  type: int
+  version_added: 0.2.0
 duration:
   description: How long the run took, in seconds.
   returned: success

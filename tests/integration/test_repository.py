@@ -477,7 +477,7 @@ def test_a_server_killed_half_way(authority: Authority, tmp_path: Path, home: Pa
 
         server.start()
         assert restic.snapshots() == []
-        restic.remove_stale_locks()
+        restic.release_stale_locks()
         restic.check()
         summary = restic.backup_folder(tmp_path / "saved", TAGS, HOST)
         restic.check()

@@ -9,22 +9,31 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._backup import _back_up
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
+from ansible_collections.community.che.plugins.module_utils._repository import _restic_command
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._caretaker import Caretaker
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest
+from ansible_collections.community.che.plugins.module_utils._server._configure import apply as configure
+from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue, resolve
 from ansible_collections.community.che.plugins.module_utils._upkeep import _retention
+from ansible_collections.community.che.plugins.module_utils._upkeep._password import change_password
 from ansible_collections.community.che.plugins.module_utils._upkeep._policy import COUNTS, SPANS
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import (
+    PasswordRequest,
     RetentionRequest,
     VerifyRequest,
 )
@@ -34,7 +43,7 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._verificatio
     verify,
 )
 from integration.rest_server import Authority, RestServerProcess, make_authority, tool
-from integration.upkeep_bed import PASSWORD, Shelf, at
+from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf, at
 from unit.che_objects import install
 
 
@@ -365,6 +374,55 @@ def test_a_stale_lock_does_not_keep_a_check_waiting(shelf: Shelf) -> None:
     assert verification(shelf, read_data="none")["stale_locks_removed"] == 1
 
 
+# Locks
+
+
+def back_up(shelf: Shelf) -> dict[str, Any]:
+    shelf.back_up("locked")
+    return {}
+
+
+def change(shelf: Shelf) -> dict[str, Any]:
+    options = replace(shelf.options, name=DEFAULT_NAME)
+    configure(shelf.api.cluster, ServerRequest(NAMESPACE, options, "present", False, "restic", False))
+    nothing = {"new_password": None, "change_named_secret": False, "remove_old_key": True, "remove_keys": []}
+    params = {"namespace": NAMESPACE, "backup_server": None, "restic_path": "restic", **nothing}
+    return change_password(shelf.api.cluster, PasswordRequest.read(params, check_mode=False))
+
+
+@pytest.mark.parametrize("work", [back_up, lambda shelf: apply(shelf, keep_last=1), verification, change])
+def test_a_live_lock_is_waited_for_then_named_and_never_removed(
+    shelf: Shelf, work: Callable[[Shelf], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_restic_command, "_WAIT_FOR_LOCK", "1s")
+    with holding_a_lock(shelf):
+        before = sorted((shelf.folder / "locks").iterdir())
+        with pytest.raises(errors.RepositoryLocked, match=r"locked by another restic.*PID \d+ on "):
+            work(shelf)
+        assert sorted((shelf.folder / "locks").iterdir()) == before
+        assert len(Caretaker(shelf.access, timeout=60, read_only=True).snapshot_ids()) == 12
+
+
+def test_a_backup_removes_a_stale_lock_and_says_so(shelf: Shelf) -> None:
+    leave_a_lock(shelf)
+    results: list[dict[str, Any]] = []
+    real = _back_up.back_up
+
+    with mock.patch.object(_back_up, "back_up", lambda *args: results.append(real(*args)) or results[-1]):
+        shelf.back_up("after")
+
+    assert results[0]["stale_locks_removed"] == 1
+    shelf.restic.check()
+
+
+def test_reading_waits_for_nobody(made: Made, shelf: Shelf) -> None:
+    """A list, a plan and a verification that asks for it take no lock, and mind none."""
+    with holding_a_lock(shelf):
+        assert len(catalogue(Caretaker(shelf.access, timeout=60, read_only=True).snapshots())) == 4
+        assert ids(apply(shelf, check_mode=True, keep_last=1)["removed"]) == made.old
+        assert verdicts(verification(shelf, read_data="none", lock=False)) == {made.third: "sound"}
+
+
 def flip(file: Path) -> None:
     """Change one byte in the middle of a file."""
     content = bytearray(file.read_bytes())
@@ -375,6 +433,14 @@ def flip(file: Path) -> None:
 
 def leave_a_lock(shelf: Shelf) -> None:
     """Leave the lock of a restic of this machine that was killed."""
+    with holding_a_lock(shelf):
+        pass
+    assert any((shelf.folder / "locks").iterdir())
+
+
+@contextmanager
+def holding_a_lock(shelf: Shelf) -> Iterator[None]:
+    """Have another restic hold the repository for itself; killed in the end, it leaves its lock."""
     environment = {**os.environ, **adapter_for(shelf.access).environment(), "RESTIC_PASSWORD": PASSWORD}
     # At 1 KiB/s it holds its lock for as long as it takes to be seen.
     slow = [tool("restic"), "-r", adapter_for(shelf.access).location, "check", "--read-data", "--limit-download", "1"]
@@ -384,8 +450,10 @@ def leave_a_lock(shelf: Shelf) -> None:
         while not any((shelf.folder / "locks").iterdir()):
             assert holder.poll() is None and not deadline.expired
             deadline.pause(0.02)
-        holder.kill()
-    assert any((shelf.folder / "locks").iterdir())
+        try:
+            yield
+        finally:
+            holder.kill()
 
 
 def write_authority(shelf: Shelf) -> Path:

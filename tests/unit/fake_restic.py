@@ -36,6 +36,7 @@ class FakeRestic:
     calls: list[str] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
     damaged: dict[str, bytes] = field(default_factory=dict)
+    stale_locks: int = 0
     _numbers: Any = field(default_factory=itertools.count)
 
     def version(self) -> tuple[int, int, int]:
@@ -73,6 +74,10 @@ class FakeRestic:
         self._called("dump")
         assert limit_bytes >= len(self.files[snapshot_id][path])
         return self.damaged.get(path, self.files[snapshot_id][path])
+
+    def release_stale_locks(self) -> int:
+        self._called("release_stale_locks")
+        return self.stale_locks
 
     def forget_ids(self, snapshot_ids: Sequence[str]) -> None:
         self._called("forget_ids")

@@ -65,6 +65,8 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
         with run.stage("connect", "Connecting to backup repository"):
             # What check mode has not set up can't be connected to.
             repository = None if new_server and request.check_mode else _connect(cluster, run, request)
+            # Left by a restic that was killed, one would keep this backup waiting, and fail it.
+            stale_locks = repository.restic.release_stale_locks() if repository and not request.check_mode else 0
         server = new_server or (told_server(repository) if repository else {})
         with run.stage("collect", "Collecting Che installation data"):
             installation = collect(cluster, request.namespace, request.che_cluster)
@@ -72,7 +74,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
                 f"The CheCluster names {missing}, which does not exist." for missing in installation.missing_references
             ]
         if repository is None or request.check_mode:
-            return _result(run, installation, server, None, ())
+            return _result(run, installation, server, None, (), stale_locks)
         with run.stage("dump", _dump_message(installation)):
             dumped = dump_databases(DumpWork(cluster, installation, repository, request, deadline))
             run.warnings += [f"{item.database.name}: {words}" for item in dumped for words in item.result.warnings]
@@ -81,7 +83,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             sealed = _seal(run, installation, repository, dumped, request.safety)
         run.sealed(sealed.id)
         run.say(f"Backup {sealed.id[:8]} is complete")
-    return _result(run, installation, server, sealed, dumped)
+    return _result(run, installation, server, sealed, dumped, stale_locks)
 
 
 def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[str, Any] | None:
@@ -162,6 +164,7 @@ def _result(
     server: Mapping[str, Any],
     sealed: Sealed | None,
     dumped: Sequence[DumpedDatabase],
+    stale_locks: int,
 ) -> dict[str, Any]:
     parts = sealed.manifest.parts if sealed else ()
     return {
@@ -174,6 +177,7 @@ def _result(
         "counts": _counts(installation, dumped),
         "sizes": {"bytes": sum(part.bytes for part in parts), "added": sealed.data_added if sealed else 0},
         "saved": sorted(f"{obj['kind']}/{obj['metadata']['name']}" for obj in installation.objects),
+        "stale_locks_removed": stale_locks,
         "duration": run.seconds,
         "warnings": run.warnings,
     }

@@ -85,7 +85,8 @@ def open_repository(
     return Repository(
         access=access,
         restic=restic,
-        id=restic.repository_id(),
+        # Without a lock, as one that is stale would be in the way.
+        id=Restic(access, binary=restic_path, timeout=_CALL_SECONDS, read_only=True).repository_id(),
         # What Jobs call it: a forwarded port says nothing to anybody.
         location=adapter_for(chosen.access).location,
         server_name=chosen.name,

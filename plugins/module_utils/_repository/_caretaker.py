@@ -15,7 +15,6 @@ from ansible_collections.community.che.plugins.module_utils._repository._restic 
 
 _UNITS: Mapping[str, int] = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = r"(?P<blobs>\d+) blobs / (?P<size>[\d.]+) (?P<unit>B|[KMGT]iB)"
-_UNLOCKED = re.compile(r"successfully removed (\d+) locks")
 
 
 @dataclass(frozen=True)
@@ -100,30 +99,11 @@ class Caretaker(Restic):
         if finished.code:
             raise self._command.explain(finished)
 
-    def release_stale_locks(self) -> int:
-        """Remove the locks whose holders are gone, as restic itself proves it, and return how many there were.
-
-        As ``remove_stale_locks``, which says what the proof is.
-        """
-        self._require_writing("unlock")
-        found = _UNLOCKED.search(self._in_words("unlock"))
-        return int(found[1]) if found else 0
-
     def _pruned(self, *arguments: str) -> Pruned:
         words = self._in_words(*arguments)
         with self._understanding("prune"):
             freed = _figure(words, "total prune")
             return Pruned(_bytes(freed), any(_bytes(_figure(words, what)) for what in ("to repack", "to delete")))
-
-    def _in_words(self, *arguments: str) -> str:
-        finished = self._command.finish(*arguments, in_words=True)
-        if finished.code:
-            raise self._command.explain(finished)
-        return finished.stdout.decode(errors="replace")
-
-    def _require_writing(self, command: str) -> None:
-        if self._command.read_only:
-            raise ValueError(f"restic {command} writes, and this Restic is for reading only")
 
 
 def _figure(words: str, what: str) -> re.Match[str]:

@@ -37,6 +37,7 @@ MINIMUM_VERSION = (0, 17, 1)
 """The first restic with all of the exit codes 10, 11 and 12, and with sizes in the snapshots."""
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{8,64}")
+_UNLOCKED = re.compile(r"successfully removed (\d+) locks")
 _VERSION = re.compile(r"restic (\d+)\.(\d+)\.(\d+)")
 
 
@@ -192,14 +193,16 @@ class Restic:
                 "An append-only server does so; remove them there.",
             )
 
-    def remove_stale_locks(self) -> None:
-        """Remove the locks whose holders are gone.
+    def release_stale_locks(self) -> int:
+        """Remove the locks whose holders are gone, and return how many there were.
 
-        restic takes that for proven when the lock was not renewed for 30 minutes, or when its process was one of this
-        host and is no more. A restic that is killed, or loses its server, leaves such a lock; it is in the way of calls
-        that need the repository for themselves, as ``check`` does, and not of backups.
+        restic takes that for proven when the lock was not renewed for 30 minutes, or when its process was one of a host
+        of this name and is no more. A restic that is killed, or loses its server, leaves such a lock; that of one that
+        wanted the repository for itself, as ``check`` does, is in the way of all that write.
         """
-        self._write("unlock")
+        self._require_writing("unlock")
+        found = _UNLOCKED.search(self._in_words("unlock"))
+        return int(found[1]) if found else 0
 
     def check(self) -> None:
         """Check the structure of the repository, without reading all of its data.
@@ -217,9 +220,18 @@ class Restic:
             )
 
     def _write(self, *arguments: str, folder: Path | None = None) -> bytes:
-        if self._command.read_only:
-            raise ValueError(f"restic {arguments[0]} writes, and this Restic is for reading only")
+        self._require_writing(arguments[0])
         return self._command.run(*arguments, folder=folder)
+
+    def _in_words(self, *arguments: str) -> str:
+        finished = self._command.finish(*arguments, in_words=True)
+        if finished.code:
+            raise self._command.explain(finished)
+        return finished.stdout.decode(errors="replace")
+
+    def _require_writing(self, command: str) -> None:
+        if self._command.read_only:
+            raise ValueError(f"restic {command} writes, and this Restic is for reading only")
 
     def _checked_id(self, snapshot_id: str) -> str:
         if not _SNAPSHOT_ID.fullmatch(snapshot_id):
