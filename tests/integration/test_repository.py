@@ -28,6 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._server._configure import connect
 from integration.rest_server import (
     SERVER_PASSWORD,
     USERNAME,
@@ -514,12 +515,39 @@ def test_the_version(access: Access) -> None:
     restic.check_version()
 
 
-def test_a_restic_that_is_too_old(access: Access, tmp_path: Path) -> None:
-    old = _script(tmp_path / "restic", "echo restic 0.16.5 compiled with go1.22.5 on linux/amd64")
-    error = _failure(Restic(access, binary=str(old)).check_version)
-    assert type(error) is errors.ResticTooOld
-    assert "0.16.5" in error.what
-    assert "0.17.1" in error.what
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [
+        ("0.9.6", errors.ResticTooOld),
+        ("0.17.0", errors.ResticTooOld),
+        ("0.17.1", None),
+        ("0.100.0", None),
+        ("1.0.0", errors.ResticTooNew),
+    ],
+)
+def test_a_restic_of_another_version(
+    access: Access, tmp_path: Path, version: str, refused: type[errors.RepositoryError] | None
+) -> None:
+    other = _script(tmp_path / "restic", f"echo restic {version} compiled with go1.22.5 on linux/amd64")
+    check = Restic(access, binary=str(other)).check_version
+    if refused is None:
+        check()
+        return
+    error = _failure(check)
+    assert type(error) is refused
+    assert version in error.what
+    assert "from 0.17.1 to below 1.0.0" in error.what
+
+
+@pytest.mark.parametrize("version", ["0.17.0", "1.0.0"])
+def test_no_task_works_with_a_restic_of_another_version(access: Access, tmp_path: Path, version: str) -> None:
+    """It is run for its version and for nothing else, before the server is asked anything."""
+    log = tmp_path / "log"
+    other = _script(tmp_path / "restic", f'echo "$@" >> {log}; echo restic {version} compiled with go on linux')
+    for initialize in (False, True):
+        error = _failure(lambda made=initialize: connect(access, made, str(other), False))
+        assert isinstance(error, (errors.ResticTooOld, errors.ResticTooNew))
+    assert log.read_text(encoding="utf-8").splitlines() == ["version", "version"]
 
 
 def test_a_restic_that_is_missing_or_none(access: Access, tmp_path: Path) -> None:

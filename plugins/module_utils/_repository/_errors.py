@@ -162,6 +162,10 @@ class ResticMissing(RepositoryError):
     """There is no restic to run."""
 
 
+class ResticTooNew(RepositoryError):
+    """The restic of this machine is newer than this collection knows."""
+
+
 class ResticTooOld(RepositoryError):
     """This restic lacks something that the collection relies on."""
 

@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
     NotRemoved,
     RepositoryDamaged,
     ResticFailed,
+    ResticTooNew,
     ResticTooOld,
     SnapshotIncomplete,
 )
@@ -35,6 +36,9 @@ __all__ = ["MINIMUM_VERSION", "BackupSummary", "Node", "Restic", "Snapshot"]
 
 MINIMUM_VERSION = (0, 17, 1)
 """The first restic with all of the exit codes 10, 11 and 12, and with sizes in the snapshots."""
+
+REFUSED_FROM = (1, 0, 0)
+"""restic keeps its promises for as long as its first number stays: https://github.com/restic/restic#backward-compatibility"""
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{8,64}")
 _UNLOCKED = re.compile(r"successfully removed (\d+) locks")
@@ -71,15 +75,23 @@ class Restic:
         return int(match[1]), int(match[2]), int(match[3])
 
     def check_version(self) -> None:
-        """Refuse a restic that is too old.
+        """Refuse a restic that is too old, or so new that nobody knows what it does.
 
         Raises:
             ResticTooOld: It is older than ``MINIMUM_VERSION``.
+            ResticTooNew: It is ``REFUSED_FROM`` or newer.
         """
         version = self.version()
+        known = f"from {_dotted(MINIMUM_VERSION)} to below {_dotted(REFUSED_FROM)} will do"
+        if version >= REFUSED_FROM:
+            raise ResticTooNew(
+                f"restic {_dotted(version)} is newer than this collection knows: {known}",
+                self._command.binary,
+                "Install one of those, or name its path; or see whether there is a newer version of the collection.",
+            )
         if version < MINIMUM_VERSION:
             raise ResticTooOld(
-                f"restic {_dotted(version)} is too old: {_dotted(MINIMUM_VERSION)} is the oldest that will do",
+                f"restic {_dotted(version)} is too old: {known}",
                 self._command.binary,
                 "Install a newer one, or name its path.",
             )
