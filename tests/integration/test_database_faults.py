@@ -245,6 +245,27 @@ def test_restic_killed_while_loading_leaves_the_database_empty(bed: DatabaseBed,
         assert tables(bed, names.staged) == 0
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("restic 0.17.0 compiled with go1.22.5", "restic 0.17.0 is not one that will do: from 0.17.1 to below 1.0.0"),
+        ("restic 1.0.0 compiled with go1.30", "restic 1.0.0 is not one that will do"),
+        ("rclone v1.2.3", "does not say its version"),
+        ("", "does not say its version"),
+    ],
+)
+def test_restic_of_another_version_in_the_image(
+    bed: DatabaseBed, small: str, tmp_path: Path, shell: str, says: str, told: str
+) -> None:
+    other = wrapper(tmp_path / "wrappers", "restic", f"echo '{says}'")
+    bed.shell = shell
+    with bed.dumping(small, environment={"CHE_RESTIC": f"{other}/restic"}) as job:
+        error = dump_fails(job, "connect")
+    assert told in error.what
+    assert "restic_image" in error.next_step
+
+
 def test_load_that_ends_too_soon_is_not_committed(bed: DatabaseBed, large: str, tmp_path: Path) -> None:
     """A restic that says all is well and gives too little."""
     dumped = bed.dump(large)

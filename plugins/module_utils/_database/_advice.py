@@ -77,6 +77,10 @@ _ADVICE = (
         "Check the name, and that pods of the namespace can resolve it.",
     ),
     (
+        r"is not one that will do|does not say its version",
+        "Name an image with a restic of one of these versions, by the option restic_image.",
+    ),
+    (
         r"answered no request|dial tcp|unable to open",
         "Check that the backup server runs and that pods of the namespace reach it.",
     ),

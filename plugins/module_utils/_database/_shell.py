@@ -10,7 +10,9 @@ comes out inside the error line.
 
 from __future__ import annotations
 
-COMMON_SH = r"""
+from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION, REFUSED_FROM
+
+_COMMON = r"""
 set -u
 umask 077
 export LC_ALL=C HOME="$CHE_SCRATCH" TMPDIR="$CHE_SCRATCH" RESTIC_CACHE_DIR="$CHE_SCRATCH/cache"
@@ -87,7 +89,28 @@ attended() {
     wait "$!"
 }
 
+# The restic of the image, judged as that of the machine which the module runs on.
+require_restic() {
+    "$CHE_RESTIC" version >"$CHE_SCRATCH/version" 2>"$errors" || fail "$?" "$errors"
+    IFS=' .' read -r name major minor patch rest <"$CHE_SCRATCH/version"
+    patch=${patch%%[!0-9]*}
+    case $name:${major:-x}${minor:-x}${patch:-x} in
+    restic:*[!0-9]*) name= ;;
+    esac
+    if [ "$name" != restic ]; then
+        printf 'This does not say its version as restic does' >"$errors"
+        fail 1 "$errors"
+    fi
+    number=$((major * 1000000 + minor * 1000 + patch))
+    if [ "$number" -lt @OLDEST@ ] || [ "$number" -ge @REFUSED@ ]; then
+        printf 'restic %s.%s.%s is not one that will do: from @OLDEST_WORDS@ to below @REFUSED_WORDS@' \
+            "$major" "$minor" "$patch" >"$errors"
+        fail 1 "$errors"
+    fi
+}
+
 reach_repository() {
+    require_restic
     timeout "$CHE_CONNECT_SECONDS" "$CHE_RESTIC" $CHE_RESTIC_OPTIONS cat config --no-lock >/dev/null 2>"$errors" ||
         fail "$?" "$errors"
 }
@@ -139,3 +162,15 @@ watched() {
     return "$1"
 }
 """
+
+
+def _versions(script: str) -> str:
+    """Put the versions of restic that will do into the script, as numbers to compare and in words."""
+    for name, version in (("OLDEST", MINIMUM_VERSION), ("REFUSED", REFUSED_FROM)):
+        major, minor, patch = version
+        script = script.replace(f"@{name}@", str(major * 1_000_000 + minor * 1_000 + patch))
+        script = script.replace(f"@{name}_WORDS@", ".".join(map(str, version)))
+    return script
+
+
+COMMON_SH = _versions(_COMMON)
