@@ -55,6 +55,7 @@ attributes:
     support: full
 notes:
   - The kit is encrypted by an action plugin, in the process of Ansible. The result holds nothing that is secret.
+  - With E(ANSIBLE_DEBUG) Ansible shows whatever passes between it and a host, and so the kit before it is encrypted.
   - Temporary keys of S3 are refused, as they would open nothing by the time the kit is needed.
 author:
   - Contributors to the community.che collection (@community-che)

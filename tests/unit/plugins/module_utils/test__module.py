@@ -32,7 +32,7 @@ Task = Callable[..., dict[str, Any]]
 def task(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Task:
     """Runs a module around a use case and returns what it prints, as Ansible reads it."""
     monkeypatch.setattr(_module, "connect_cluster", lambda auth: "the cluster")
-    # The tests of action plugins make this process one of Ansible's own, which shows warnings instead of returning them.
+    # The tests of action plugins make this process one of Ansible's own, which shows warnings and returns none.
     monkeypatch.setattr(_internal, "is_controller", False, raising=False)
     before = signal.getsignal(signal.SIGTERM)
 
