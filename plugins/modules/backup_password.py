@@ -46,7 +46,7 @@ options:
     default: true
   remove_keys:
     description:
-      - Other keys of the repository to remove, by their id or its first eight digits, as RV(keys) names them. No other
+      - Other keys of the repository to remove, by their id or its first eight digits, as RV(repository_keys) names them. No other
         key is touched. Those that are gone already are no error.
     type: list
     elements: str
@@ -117,7 +117,7 @@ removed_keys:
   returned: success, and when the task fails after it has begun
   type: list
   elements: str
-keys:
+repository_keys:
   description: The keys of the repository after the task.
   returned: success
   type: list

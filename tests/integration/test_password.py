@@ -137,7 +137,7 @@ def test_a_random_password_takes_the_old_one_s_place(shelf: Shelf) -> None:
         True,
         1,
     )
-    assert [(key["user"], key["host"], key["current"]) for key in result["keys"]] == [("community.che", "che", True)]
+    assert [(key["user"], key["host"], key["current"]) for key in result["repository_keys"]] == [("community.che", "che", True)]
     assert new not in json.dumps(result) and PASSWORD not in json.dumps(result)
     assert "recovery kit" in str(result["warnings"]).lower()
     second = change(shelf)
@@ -207,7 +207,7 @@ def test_whatever_interrupts_it_a_stored_password_works_and_a_rerun_ends_it(
     result = change(shelf, new_password=given)
     assert result["resumed"] is (noted is not None)
     assert_done(shelf, given or stored(shelf), PASSWORD)
-    assert len(result["keys"]) == 1
+    assert len(result["repository_keys"]) == 1
     if noted:
         assert stored(shelf) == base64.b64decode(noted["data"]["repo-password"]).decode()
 
@@ -248,7 +248,7 @@ def test_another_one_s_key_goes_only_when_it_is_named(shelf: Shelf) -> None:
     first = change(shelf, new_password=NEW)
 
     assert opens(shelf, "theirs")
-    (theirs,) = (key["id"] for key in first["keys"] if key["user"] == "somebody")
+    (theirs,) = (key["id"] for key in first["repository_keys"] if key["user"] == "somebody")
     planned = change(shelf, check_mode=True, new_password=NEW, remove_keys=[theirs[:8]])
     assert opens(shelf, "theirs")
     second = change(shelf, new_password=NEW, remove_keys=[theirs[:8]])

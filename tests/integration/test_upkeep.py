@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,15 @@ from unittest import mock
 import pytest
 from ansible_collections.community.che.plugins.module_utils._backup import _back_up
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository import _errors as errors
 from ansible_collections.community.che.plugins.module_utils._repository import _restic_command
+from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._caretaker import Caretaker
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._keys import Keyring
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest
 from ansible_collections.community.che.plugins.module_utils._server._configure import apply as configure
@@ -42,7 +47,7 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._verificatio
     VerificationFailed,
     verify,
 )
-from integration.rest_server import Authority, RestServerProcess, make_authority, tool
+from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, make_authority, tool
 from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf, at
 from unit.che_objects import install
 
@@ -421,6 +426,28 @@ def test_reading_waits_for_nobody(made: Made, shelf: Shelf) -> None:
         assert len(catalogue(Caretaker(shelf.access, timeout=60, read_only=True).snapshots())) == 4
         assert ids(apply(shelf, check_mode=True, keep_last=1)["removed"]) == made.old
         assert verdicts(verification(shelf, read_data="none", lock=False)) == {made.third: "sound"}
+
+
+def test_of_tasks_that_make_one_repository_at_once_one_makes_it_and_all_can_open_it(
+    server: RestServerProcess, authority: Authority
+) -> None:
+    """Without the Lease, two calls of restic's init at the same time can both end well and leave nothing that opens."""
+    where = RestServer("localhost", "at-once", "https", server.port)
+    access = Access(where, PASSWORD, UserAndPassword(USERNAME, SERVER_PASSWORD), authority.certificate)
+    shelf = Shelf(server, access)
+    install(shelf.api)
+
+    def make(number: int) -> bool:
+        options = replace(shelf.options, name=f"server-{number}")
+        asked = ServerRequest(NAMESPACE, options, "present", True, "restic", False)
+        return bool(configure(shelf.api.cluster, asked)["backup_server"]["initialized"])
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(make, range(4)))
+
+    assert sorted(made) == [False, False, False, True]
+    assert len(Keyring(access, timeout=60).all_keys()) == 1
+    assert shelf.api.names(LEASE, NAMESPACE) == []
 
 
 def flip(file: Path) -> None:

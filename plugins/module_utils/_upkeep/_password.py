@@ -302,7 +302,7 @@ def _result(work: _Work, before: list[dict[str, Any]], after: list[dict[str, Any
         work.warnings.append("Recovery kits that were made before hold a password that is gone: make a new one.")
     return {
         **_base(work),
-        "keys": after,
+        "repository_keys": after,
         "diff": {"before": _lines(before), "after": _lines(after)},
         "warnings": work.warnings,
     }
