@@ -46,8 +46,8 @@ options:
     default: true
   remove_keys:
     description:
-      - Other keys of the repository to remove, by their id or its first eight digits, as RV(repository_keys) names them. No other
-        key is touched. Those that are gone already are no error.
+      - Other keys of the repository to remove, by their id or its first eight digits, as RV(repository_keys) names
+        them. No other key is touched. Those that are gone already are no error.
     type: list
     elements: str
     default: []

@@ -137,7 +137,9 @@ def test_a_random_password_takes_the_old_one_s_place(shelf: Shelf) -> None:
         True,
         1,
     )
-    assert [(key["user"], key["host"], key["current"]) for key in result["repository_keys"]] == [("community.che", "che", True)]
+    assert [(key["user"], key["host"], key["current"]) for key in result["repository_keys"]] == [
+        ("community.che", "che", True)
+    ]
     assert new not in json.dumps(result) and PASSWORD not in json.dumps(result)
     assert "recovery kit" in str(result["warnings"]).lower()
     second = change(shelf)

@@ -13,18 +13,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
-from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._errors import NoRepository, WrongPassword
-from ansible_collections.community.che.plugins.module_utils._repository._keys import Keyring
-from ansible_collections.community.che.plugins.module_utils._server._choose import ChosenServer, choose_server
+from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
 from ansible_collections.community.che.plugins.module_utils._server._configure import CONNECT_SECONDS
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, list_stored
 from ansible_collections.community.che.plugins.module_utils._upkeep._password_secret import (
@@ -32,43 +29,19 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._password_se
     Pending,
     Vault,
 )
+from ansible_collections.community.che.plugins.module_utils._upkeep._password_work import (
+    Work,
+    told_keys,
+    told_result,
+    told_so_far,
+)
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import PasswordRequest
 from ansible_collections.community.che.plugins.module_utils._upkeep._running import look_at_runs
 
-_CALL_SECONDS = 300
 _LEASE_SECONDS = 30
 _ADDED_BY = "community.che"
 # More passwords than restic tries; the loop ends long before.
 _MANY = 20
-
-
-@dataclass
-class _Work:
-    """A change of the password on its way."""
-
-    cluster: Cluster
-    request: PasswordRequest
-    chosen: ChosenServer
-    vault: Vault
-    resumed: bool = False
-    stored: bool = False
-    new_key: str = ""
-    removed: list[str] = field(default_factory=list)
-    stale_locks: int = 0
-    changed: bool = False
-    warnings: list[str] = field(default_factory=list)
-
-    def keyring(self, password: str) -> Keyring:
-        """restic with this password."""
-        access: Access = replace(self.chosen.access, password=password)
-        return Keyring(access, self.request.restic_path, _CALL_SECONDS, read_only=self.request.check_mode)
-
-    def key_of(self, password: str) -> str | None:
-        """The key that a password opens; None: it opens nothing."""
-        try:
-            return self.keyring(password).current_key()
-        except WrongPassword:
-            return None
 
 
 def change_password(cluster: Cluster, request: PasswordRequest) -> dict[str, Any]:
@@ -84,7 +57,7 @@ def change_password(cluster: Cluster, request: PasswordRequest) -> dict[str, Any
         return _change(work)
 
 
-def _look(cluster: Cluster, request: PasswordRequest) -> _Work:
+def _look(cluster: Cluster, request: PasswordRequest) -> Work:
     """Find the server and see that its repository can be asked for."""
     if request.server.is_inline:
         raise UsageError(
@@ -97,7 +70,7 @@ def _look(cluster: Cluster, request: PasswordRequest) -> _Work:
     (stored,) = (server for server in servers if server.name == chosen.name)
     _require_own_secret(stored, servers, request.namespace)
     vault = Vault(cluster, request.namespace, stored.name, stored.password_secret)
-    work = _Work(cluster, request, chosen, vault)
+    work = Work(cluster, request, chosen, vault)
     work.keyring(chosen.access.password).check_version()
     adapter = adapter_for(chosen.access)
     if not adapter.probe(CONNECT_SECONDS):
@@ -117,7 +90,7 @@ def _require_own_secret(stored: StoredServer, servers: list[StoredServer], names
         )
 
 
-def _change(work: _Work) -> dict[str, Any]:
+def _change(work: Work) -> dict[str, Any]:
     held, pending = work.vault.read(), work.vault.pending()
     work.resumed = pending is not None
     if pending is None:
@@ -135,16 +108,16 @@ def _change(work: _Work) -> dict[str, Any]:
             return _planned(work, pending, before)
         _carry_out(work, pending, held)
     _remove_named(work, pending.new if pending else held.password)
-    return _result(work, before, _keys(work, work.vault.read(), None))
+    return told_result(work, before, _keys(work, work.vault.read(), None))
 
 
-def _new(work: _Work, held: PasswordSecret) -> Pending | None:
+def _new(work: Work, held: PasswordSecret) -> Pending | None:
     """The change that the task asks for; None: the password is that already."""
     new = work.request.new_password or secrets.token_urlsafe(32)
     return None if new == held.password else Pending(old=held.password, new=new)
 
 
-def _keys(work: _Work, held: PasswordSecret, pending: Pending | None) -> list[dict[str, Any]]:
+def _keys(work: Work, held: PasswordSecret, pending: Pending | None) -> list[dict[str, Any]]:
     """The repository's keys, seen with whichever password opens it.
 
     Raises:
@@ -153,20 +126,13 @@ def _keys(work: _Work, held: PasswordSecret, pending: Pending | None) -> list[di
     passwords = list(dict.fromkeys([held.password, *((pending.old, pending.new) if pending else ())]))
     for password in passwords[:-1]:
         try:
-            return _told(work.keyring(password))
+            return told_keys(work.keyring(password))
         except WrongPassword:
             continue
-    return _told(work.keyring(passwords[-1]))
+    return told_keys(work.keyring(passwords[-1]))
 
 
-def _told(keyring: Keyring) -> list[dict[str, Any]]:
-    return [
-        {"id": key.id, "user": key.user, "host": key.host, "created": key.created, "current": key.current}
-        for key in keyring.all_keys()
-    ]
-
-
-def _require_permission(work: _Work, held: PasswordSecret) -> None:
+def _require_permission(work: Work, held: PasswordSecret) -> None:
     if not held.managed and not work.request.change_named_secret:
         raise CheError(
             "The repository password lies in a Secret that this collection did not make",
@@ -178,7 +144,7 @@ def _require_permission(work: _Work, held: PasswordSecret) -> None:
     _require_quiet(work, "Nothing was changed.")
 
 
-def _require_quiet(work: _Work, state: str) -> None:
+def _require_quiet(work: Work, state: str) -> None:
     """A run holds the password that it began with, and hands it to its Jobs."""
     runs = look_at_runs(work.cluster, work.request.namespace, datetime.now(timezone.utc)).runs
     if runs:
@@ -189,7 +155,7 @@ def _require_quiet(work: _Work, state: str) -> None:
         )
 
 
-def _carry_out(work: _Work, pending: Pending, held: PasswordSecret) -> None:
+def _carry_out(work: Work, pending: Pending, held: PasswordSecret) -> None:
     """Add, prove, store, and only then remove."""
     with _step(work, "add"):
         if not work.resumed:
@@ -217,25 +183,25 @@ def _carry_out(work: _Work, pending: Pending, held: PasswordSecret) -> None:
         work.changed = True
 
 
-def _opener(work: _Work, pending: Pending, held: PasswordSecret) -> str:
+def _opener(work: Work, pending: Pending, held: PasswordSecret) -> str:
     """The password that opens the repository before the new one does."""
     return pending.old if held.password == pending.old or work.key_of(held.password) is None else held.password
 
 
 @contextmanager
-def _step(work: _Work, name: str) -> Iterator[None]:
+def _step(work: Work, name: str) -> Iterator[None]:
     """An error carries the step's name, and how far the change has come."""
     try:
         yield
     except CheError as error:
         error.stage = error.stage or name
-        error.facts.update(_base(work))
+        error.facts.update(told_so_far(work))
         if work.changed and not error.next_step:
             error.next_step = "Run the task again, which goes on from here."
         raise
 
 
-def _remove_old(work: _Work, pending: Pending) -> None:
+def _remove_old(work: Work, pending: Pending) -> None:
     """Remove every key that the old password opens, until it opens none."""
     work.vault.require(pending.new)
     keyring = work.keyring(pending.new)
@@ -251,7 +217,7 @@ def _remove_old(work: _Work, pending: Pending) -> None:
     raise CheError("The old password still opens the repository", work.vault.on, "Run the task again.")
 
 
-def _remove_named(work: _Work, password: str) -> None:
+def _remove_named(work: Work, password: str) -> None:
     """Remove the keys of others that the task names."""
     if not work.request.remove_keys:
         return
@@ -268,7 +234,7 @@ def _remove_named(work: _Work, password: str) -> None:
             work.changed = True
 
 
-def _planned(work: _Work, pending: Pending, before: list[dict[str, Any]]) -> dict[str, Any]:
+def _planned(work: Work, pending: Pending, before: list[dict[str, Any]]) -> dict[str, Any]:
     """What the task would do."""
     old, new = work.key_of(pending.old), work.key_of(pending.new)
     work.new_key = new or ""
@@ -277,41 +243,4 @@ def _planned(work: _Work, pending: Pending, before: list[dict[str, Any]]) -> dic
     added = [] if new else [{"id": "", "user": _ADDED_BY, "host": work.request.namespace, "created": ""}]
     after = [{**key, "current": key["id"] == new} for key in before if key["id"] not in work.removed]
     work.changed = True
-    return _result(work, before, [*after, *({**key, "current": True} for key in added)])
-
-
-def _base(work: _Work) -> dict[str, Any]:
-    return {
-        "changed": work.changed,
-        "backup_server": {
-            "name": work.chosen.name,
-            "repository": adapter_for(work.chosen.access).location,
-            "chosen_because": work.chosen.reason,
-        },
-        "secret": work.vault.secret,
-        "resumed": work.resumed,
-        "stored": work.stored,
-        "new_key": work.new_key,
-        "removed_keys": list(work.removed),
-        "stale_locks_removed": work.stale_locks,
-    }
-
-
-def _result(work: _Work, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> dict[str, Any]:
-    if work.removed and not work.request.check_mode:
-        work.warnings.append("Recovery kits that were made before hold a password that is gone: make a new one.")
-    return {
-        **_base(work),
-        "repository_keys": after,
-        "diff": {"before": _lines(before), "after": _lines(after)},
-        "warnings": work.warnings,
-    }
-
-
-def _lines(keys: list[dict[str, Any]]) -> str:
-    """The keys, one a line; never a password."""
-    return "".join(
-        f"{key['id'][:8] or '(a new key)'} {key['user']}@{key['host']} {key['created']}"
-        f"{' in use' if key['current'] else ''}\n"
-        for key in keys
-    )
+    return told_result(work, before, [*after, *({**key, "current": True} for key in added)])
