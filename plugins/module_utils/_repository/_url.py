@@ -99,7 +99,9 @@ def _parse_s3(remainder: str) -> ParsedUrl:
     if "@" in authority:
         raise _error("The URL has an @ before its host; keys do not belong there", "Give them as options.")
     if not has_protocol and "%" in path:
-        raise _error("The repository path has a %, which restic does not decode there", "Write s3:https:// instead.")
+        # In one piece with what follows, pylint would take the percent sign for one of a format.
+        what = "The repository path has a %, which restic does not decode there"
+        raise _error(what, "Write s3:https:// instead.")
     hostname, port = _host_and_port(authority)
     with _naming_the_url():
         return ParsedUrl(AwsS3Server(_path(path), hostname, protocol, port), None, None)
