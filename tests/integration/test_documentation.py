@@ -16,15 +16,21 @@ from typing import Any
 import pytest
 import yaml
 from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
+from integration.s3_server import address_for_pods
+from integration.server_places import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     ROOT / "README.md",
+    ROOT / "docs" / "backup_server_rest.md",
     ROOT / "docs" / "backup_servers.md",
     ROOT / "docs" / "backing_up.md",
     ROOT / "docs" / "restoring.md",
     ROOT / "docs" / "looking_after_backups.md",
+    ROOT / "docs" / "backup_server_internal.md",
 )
+# With servers of their own.
+PAGES_OF_KINDS = {"awss3": ROOT / "docs" / "backup_server_s3.md", "sftp": ROOT / "docs" / "backup_server_sftp.md"}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 URL = "rest:https://che@backups.example.com:8000/che"
 NAMESPACE = "docs-che"
@@ -121,6 +127,21 @@ def test_playbook(name: str, home: Home, tmp_path: Path) -> None:
     (tmp_path / "vault.yml").write_text(yaml.safe_dump(passwords), encoding="utf-8")
 
     ansible_playbook("-e", "@vault.yml", "play.yml", folder=tmp_path)
+
+
+@pytest.mark.parametrize("kind", PAGES_OF_KINDS)
+def test_playbook_of_a_kind(kind: str, home: Home, tmp_path: Path) -> None:
+    (plays,) = (yaml.safe_load(text) for text in blocks(PAGES_OF_KINDS[kind], "yaml"))
+    with PLACES[kind](address_for_pods(home.cluster), tmp_path) as place:
+        play = adapted(home, plays[0]) | {"vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
+        # A name of its own, as the other pages' server has the default one.
+        play["tasks"][0]["community.che.backup_server"] |= {**place.public, "name": kind, "repository_url": place.url}
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+        passwords = {f"vault_{option}": value for option, value in place.opening.items()}
+        passwords["vault_repository_password"] = place.password
+        (tmp_path / "vault.yml").write_text(yaml.safe_dump(passwords), encoding="utf-8")
+
+        ansible_playbook("-e", "@vault.yml", "play.yml", folder=tmp_path)
 
 
 @pytest.mark.parametrize("command", [line for line in commands() if line.startswith("ansible-playbook ")])

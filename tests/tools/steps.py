@@ -79,6 +79,7 @@ MAIN = (
     integration("secrets"),
     integration("rbac"),
     integration("internal"),
+    integration("server_kinds"),
 )
 BESIDE = (
     *STATIC,
@@ -86,18 +87,15 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            "own_cluster",
-            "repository",
-            "sftp_repository",
-            "sftp_jobs",
-            "database_faults",
-            "database_scripts",
-            "database_swap",
+            *("own_cluster", "repository", "s3_repository", "sftp_repository", "upkeep", "password", "recovery_kit"),
+            *("sftp_jobs", "database_faults", "database_scripts", "database_swap"),
         )
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
+    integration("s3", after=_FREE),
     integration("sftp", after=_FREE),
+    integration("recovery_kit_playbooks", after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
 PLAYBOOKS = (
