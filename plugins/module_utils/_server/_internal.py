@@ -97,7 +97,7 @@ def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
     )
     with _explaining_the_password(cluster, request, keys):
         initialized = _opened(cluster, request, place, access, deployment, bool(progress.after))
-    if keys.kept_password:
+    if keys.kept_password not in ("", keys.repository_password):
         # It has opened the repository, whatever the Secret held.
         progress.put(cluster, keys.password_secret(request.namespace), "new content")
     stored = StoredServer(
