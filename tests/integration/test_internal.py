@@ -166,7 +166,7 @@ def test_a_backup_without_any_server_sets_the_internal_one_up(story: Story) -> N
     assert story.first["backup_server"]["repository"] == f"rest:https://{names.service_host(NAMESPACE)}:8000/che/"
     # The database's Job sent its dump to the Service; this process is outside, where that has no name.
     assert [part["name"] for part in story.first["parts"] if part["kind"] == "database"] == ["dbche"]
-    assert any("same cluster" in warning for warning in story.first["warnings"])
+    assert any("same cluster" in str(warning) for warning in story.first["warnings"])
     assert not any("backup-rest-server" in name for name in story.first["saved"])
     (pod,) = server_pods(story.home)
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
@@ -316,7 +316,7 @@ def test_naming_an_append_only_server_makes_it_the_default(story: Story) -> None
 
     named = story.run("cluster_backup", backup_server="outside")
     assert named["backup_server"]["made_default"] is True
-    assert not any("same cluster" in warning for warning in named["warnings"])
+    assert not any("same cluster" in str(warning) for warning in named["warnings"])
     unnamed = story.run("cluster_backup")
     assert (unnamed["backup_server"]["name"], unnamed["backup_server"]["chosen_because"]) == (
         "outside",
