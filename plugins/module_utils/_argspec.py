@@ -125,7 +125,7 @@ def internal_server_spec() -> ArgumentSpec:
                 },
             },
         },
-        mutually_exclusive=[("internal", place) for place in ("repository_url", "rest", "awss3")],
+        mutually_exclusive=[("internal", place) for place in _PLACES],
     )
 
 

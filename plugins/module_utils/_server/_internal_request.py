@@ -23,6 +23,7 @@ OF_OTHER_SERVERS = (
     *("repository_url", "rest", "awss3", "sftp", "repository_password_secret"),
     *("server_username", "server_password", "server_credentials_secret"),
     *("s3_access_key_id", "s3_secret_access_key", "s3_session_token", "s3_profile", "s3_region", "s3_bucket_lookup"),
+    *("ssh_key", "ssh_key_path", "ssh_host_key"),
     *("server_ca_path", "server_ca_content", "server_ca_secret"),
 )
 
