@@ -146,7 +146,8 @@ def test_the_server_is_configured_anew_with_nothing_but_the_kit(kept: Kept) -> N
 
 def test_restic_alone_opens_the_repository_as_the_kit_says(kept: Kept, tmp_path: Path) -> None:
     said = kept.variables["recovery_kit"]["without_ansible"]
-    (tmp_path / "ca.crt").write_text(said["ca.crt"], encoding="ascii")
+    for name, content in said["files_of_the_working_directory"].items():
+        (tmp_path / name).write_text(content, encoding="ascii")
 
     ran = subprocess.run(
         [*said["commands"][0].split(), "--json", "--no-cache"],

@@ -8,6 +8,7 @@ The tests of one kind build on each other and run in their order.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from integration.che_bed import Cluster, Home, installation, new_home
 from integration.cluster_watch import Watch
 from integration.s3_server import address_for_pods
@@ -172,6 +174,20 @@ def test_every_way_to_name_it_leads_to_the_same_backups(life: Life, monkeypatch:
     }.items():
         monkeypatch.setenv(name, value)
     assert listed(**place.public) == expected
+
+
+def test_a_recovery_kit_leads_to_the_same_backups(life: Life, tmp_path: Path) -> None:
+    wanted = {"dest": str(tmp_path / "kit.yml"), **life.named}
+    if life.place.kind == "internal":
+        assert "lost with its cluster" in life.home.fail("recovery_kit", **wanted).message
+        return
+    kit = yaml.safe_load(base64.b64decode(life.home.run("recovery_kit", **wanted)["kit"]))
+    options = {name.removeprefix("che_"): value for name, value in kit.items() if name.startswith("che_")}
+
+    verified = life.home.run("backup_verify", id="all", **options)
+
+    assert [backup["verdict"] for backup in verified["backups"]] == ["sound"]
+    assert kit["recovery_kit"]["backups"][0]["id"] == life.results["second"]["id"]
 
 
 def test_what_was_lost_comes_back(life: Life) -> None:

@@ -37,7 +37,8 @@ class Repository:
         server_name: What its server is called in the cluster; empty when the task says all of it.
         chosen_because: Why that server.
         in_cluster: What opens it from Jobs, where that is something else.
-        only_copy: Whether it is on the internal server, and no other one is configured.
+        internal: Whether it is on the internal server, which is lost with its cluster.
+        only_copy: Whether that is so, and no other server is configured.
         made_default: Whether this run made its server the one that later tasks use which name none.
     """
 
@@ -48,6 +49,7 @@ class Repository:
     server_name: str
     chosen_because: str
     in_cluster: Access | None = None
+    internal: bool = False
     only_copy: bool = False
     made_default: bool = False
 
@@ -92,6 +94,7 @@ def open_repository(
         server_name=chosen.name,
         chosen_because=chosen.reason,
         in_cluster=chosen.access,
+        internal=bool(inside),
         only_copy=bool(inside) and len(raw_stored(cluster, namespace)) == 1,
     )
 

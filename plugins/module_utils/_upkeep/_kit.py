@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,8 +22,13 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
-from ansible_collections.community.che.plugins.module_utils._repository._credentials import S3Keys, UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import (
+    S3Keys,
+    SshKey,
+    UserAndPassword,
+)
 from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, Backup
 from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
@@ -71,6 +77,12 @@ def make_kit(cluster: Cluster, request: KitRequest) -> dict[str, Any]:
         CheError: The server can't be chosen, reached or opened, or the repository has no complete backup.
     """
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
+    if repository.internal:
+        raise CheError(
+            "The internal backup server is lost with its cluster, so that a kit would lead nowhere",
+            repository.location,
+            "Configure a backup server outside of the cluster, back up there, and make a kit for that.",
+        )
     complete = [backup for backup in repository.backups() if backup.state == COMPLETE]
     if not complete:
         raise CheError("The repository has no complete backup yet", repository.location, "Make one first.")
@@ -110,13 +122,13 @@ def kit_text(namespace: str, repository: Repository, backups: list[Backup]) -> s
     )
 
 
-def server_variables(access: Access) -> dict[str, str]:
+def server_variables(access: Access) -> dict[str, Any]:
     """A server and what opens it, as the modules' options: the one list of what a kit has to hold for each kind.
 
     Raises:
         CheError: The credentials don't last, or are of a kind that no kit can hold.
     """
-    said: dict[str, str | None] = {
+    said: dict[str, Any] = {
         "repository_url": adapter_for(access).location,
         "repository_password": access.password,
         "server_ca_content": access.ca_certificate,
@@ -132,10 +144,15 @@ def server_variables(access: Access) -> dict[str, str]:
                 "Give keys that last, with s3_access_key_id and s3_secret_access_key.",
             )
         said.update(s3_access_key_id=credentials.access_key_id, s3_secret_access_key=credentials.secret_access_key)
+    elif isinstance(credentials, SshKey):
+        said.update(ssh_key=credentials.private_key)
     elif credentials is not None:
         raise CheError(f"A kit can't hold what opens a server of kind {access.server.kind}", access.server.address)
-    # What a URL has no place for, by the names that the kind gives it: s3-region, s3-bucket-lookup.
-    said.update({name.replace("-", "_"): value for name, value in access.server.extras().items()})
+    if isinstance(access.server, SftpServer):
+        said.update(ssh_host_key=list(access.server.host_keys))
+    else:
+        # What a URL has no place for, by the names that the kind gives it: s3-region, s3-bucket-lookup.
+        said.update({name.replace("-", "_"): value for name, value in access.server.extras().items()})
     return {name: value for name, value in said.items() if value}
 
 
@@ -154,16 +171,17 @@ def _commands(newest: Backup) -> list[str]:
 
 def _by_restic_alone(access: Access) -> dict[str, Any]:
     """The way to the data where there is no Ansible: the environment to set, and the first commands."""
-    environment = {
-        "RESTIC_REPOSITORY": adapter_for(access).location,
-        "RESTIC_PASSWORD": access.password,
-        **adapter_for(access).environment(),
-    }
-    options = [*adapter_for(access).options(), *(["--cacert", "ca.crt"] if access.ca_certificate else [])]
-    restic = " ".join(["restic", *options])
+    adapter = adapter_for(access)
+    files = {**({"ca.crt": access.ca_certificate} if access.ca_certificate else {}), **adapter.local_files(".")}
+    authority = ["--cacert", "ca.crt"] if access.ca_certificate else []
+    restic = shlex.join(["restic", *adapter.options(), *adapter.local_options("."), *authority])
     return {
-        "environment": environment,
-        "ca.crt": access.ca_certificate or "",
+        "environment": {
+            "RESTIC_REPOSITORY": adapter.location,
+            "RESTIC_PASSWORD": access.password,
+            **adapter.environment(),
+        },
+        "files_of_the_working_directory": files,
         "commands": [f"{restic} snapshots", f"{restic} restore SNAPSHOT --target FOLDER"],
     }
 

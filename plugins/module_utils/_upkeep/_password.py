@@ -23,6 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._errors import NoRepository, WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
 from ansible_collections.community.che.plugins.module_utils._server._configure import CONNECT_SECONDS
+from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, list_stored
 from ansible_collections.community.che.plugins.module_utils._upkeep._password_secret import (
     PasswordSecret,
@@ -70,9 +71,12 @@ def _look(cluster: Cluster, request: PasswordRequest) -> Work:
     (stored,) = (server for server in servers if server.name == chosen.name)
     _require_own_secret(stored, servers, request.namespace)
     vault = Vault(cluster, request.namespace, stored.name, stored.password_secret)
-    work = Work(cluster, request, chosen, vault)
-    work.keyring(chosen.access.password).check_version()
-    adapter = adapter_for(chosen.access)
+    access = chosen.access
+    if chosen.internal_namespace:
+        access = from_here(cluster, access, chosen.internal_namespace, request.server.internal_connection)
+    work = Work(cluster, request, chosen, access, vault)
+    work.keyring(access.password).check_version()
+    adapter = adapter_for(access)
     if not adapter.probe(CONNECT_SECONDS):
         raise NoRepository("There is no repository on the backup server", adapter.location, "Check the path.")
     return work

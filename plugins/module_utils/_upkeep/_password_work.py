@@ -27,7 +27,8 @@ class Work:
     Args:
         cluster: Where the server is configured.
         request: What was asked for.
-        chosen: The server, and what opens it.
+        chosen: The server, and what opens it in its cluster.
+        access: What opens it from here.
         vault: Where its passwords lie.
         resumed: Whether it goes on with one that was interrupted.
         stored: Whether the Secret holds the new password.
@@ -41,6 +42,7 @@ class Work:
     cluster: Cluster
     request: PasswordRequest
     chosen: ChosenServer
+    access: Access
     vault: Vault
     resumed: bool = False
     stored: bool = False
@@ -52,7 +54,7 @@ class Work:
 
     def keyring(self, password: str) -> Keyring:
         """restic with this password."""
-        access: Access = replace(self.chosen.access, password=password)
+        access = replace(self.access, password=password)
         return Keyring(access, self.request.restic_path, _CALL_SECONDS, read_only=self.request.check_mode)
 
     def key_of(self, password: str) -> str | None:
