@@ -64,9 +64,9 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
         new_server = _set_up_server(cluster, run, request)
         with run.stage("connect", "Connecting to backup repository"):
             # What check mode has not set up can't be connected to.
-            repository = None if new_server and request.check_mode else _connect(cluster, run, request)
-            # Left by a restic that was killed, one would keep this backup waiting, and fail it.
-            stale_locks = repository.restic.release_stale_locks() if repository and not request.check_mode else 0
+            repository, stale_locks = (
+                (None, 0) if new_server and request.check_mode else _connect(cluster, run, request)
+            )
         server = new_server or (told_server(repository) if repository else {})
         with run.stage("collect", "Collecting Che installation data"):
             installation = collect(cluster, request.namespace, request.che_cluster)
@@ -120,17 +120,20 @@ def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[s
     }
 
 
-def _connect(cluster: Cluster, run: Run, request: BackupRequest) -> Repository:
+def _connect(cluster: Cluster, run: Run, request: BackupRequest) -> tuple[Repository, int]:
+    """The repository, open for writing, and how many stale locks were in the way."""
     repository = open_repository(
         cluster, request.namespace, request.server, request.restic_path, read_only=request.check_mode
     )
+    # Left by a restic that was killed, one would keep this backup waiting, and fail it.
+    stale_locks = 0 if request.check_mode else repository.restic.release_stale_locks()
     refuse_legacy_neighbours(repository, request.beside_legacy)
     if repository.only_copy:
         run.warnings.append(
             "This backup is in the same cluster as what it saves, and nowhere else: whoever loses the cluster loses "
             "both. Configure a backup server outside of it with community.che.backup_server."
         )
-    return remember_choice(cluster, request.namespace, repository, request.check_mode)
+    return remember_choice(cluster, request.namespace, repository, request.check_mode), stale_locks
 
 
 @contextmanager
