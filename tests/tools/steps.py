@@ -75,11 +75,9 @@ MAIN = (
     CLUSTER_UP,
     *ALL_GENERATIONS,
     SERVE_V1,
-    integration("faults"),
-    integration("secrets"),
-    integration("rbac"),
-    integration("internal"),
-    integration("server_kinds"),
+    *(integration(name) for name in ("faults", "secrets", "rbac")),
+    pytest("runner", "tests/runner", minutes=20, needs_cluster=True),
+    *(integration(name) for name in ("internal", "sftp")),
 )
 BESIDE = (
     *STATIC,
@@ -87,21 +85,19 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            *("own_cluster", "repository", "s3_repository", "sftp_repository", "upkeep", "password", "recovery_kit"),
-            *("sftp_jobs", "database_faults", "database_scripts", "database_swap"),
+            *("own_cluster", "repository", "s3_repository", "sftp_repository", "upkeep", "recovery_kit", "sftp_jobs"),
+            *("database_faults", "database_scripts", "database_swap"),
         )
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
-    integration("s3", after=_FREE),
-    integration("sftp", after=_FREE),
-    integration("recovery_kit_playbooks", after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
+    *(integration(name, after=_FREE) for name in ("password", "recovery_kit_playbooks", "s3")),
 )
 PLAYBOOKS = (
     integration("targets", minutes=40, after=_FREE),
-    pytest("runner", "tests/runner", minutes=20, needs_cluster=True, after=_FREE),
     integration("documentation", after=_FREE),
+    integration("server_kinds", minutes=30, after=_FREE),
 )
 LANES = (MAIN, BESIDE, PLAYBOOKS)
 
