@@ -159,10 +159,13 @@ def make_key(path: Path, key_type: str = "ed25519", passphrase: str = "") -> Non
 
 def descendants(pid: int) -> Iterator[int]:
     """The ids of a process's children, and theirs."""
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text(encoding="ascii").split()):
-            yield from descendants(child)
-            yield child
+    try:
+        children = [task.read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):
+        return  # it has ended meanwhile
+    for child in (int(number) for numbers in children for number in numbers.split()):
+        yield from descendants(child)
+        yield child
 
 
 def _free_port(host: str) -> int:

@@ -184,9 +184,9 @@ def test_a_wrong_password(access: Access, restic: Restic) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("wrong", [{"server_password": "wrong"}, {"username": "wrong"}, {"username": None}])
-def test_wrong_credentials(access: Access, restic: Restic, wrong: dict[str, str | None]) -> None:
-    denied = replace(access, **wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize("wrong", [UserAndPassword(USERNAME, "wrong"), UserAndPassword("wrong", SERVER_PASSWORD), None])
+def test_wrong_credentials(access: Access, restic: Restic, wrong: UserAndPassword | None) -> None:
+    denied = replace(access, credentials=wrong)
     assert type(_failure(lambda: adapter_for(denied).probe(5))) is errors.AccessDenied
     assert type(_failure(Restic(denied).repository_id)) is errors.AccessDenied
 

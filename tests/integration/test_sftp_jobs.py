@@ -206,7 +206,7 @@ def test_a_full_disk_is_named_and_leaves_no_backup(bed: Bed, large: str, tmp_pat
         access = bed.access("che", small)
         with bed.dumping(access, large, patience=5, RESTIC_PACK_SIZE="4") as job:
             error = fails(job, "dump")
-        Restic(access).remove_stale_locks()
+        Restic(access).release_stale_locks()
         assert Restic(access).snapshots() == []
     finally:
         small.stop()
@@ -236,7 +236,7 @@ def test_a_server_that_is_lost_half_way_is_named_and_the_next_dump_is_fine(
     assert "pods of the namespace" in error.next_step
 
     other.start()
-    Restic(access).remove_stale_locks()
+    Restic(access).release_stale_locks()
     assert Restic(access).snapshots() == []
     with bed.dumping(access, large) as job:
         parse_dump_log(job.succeed())

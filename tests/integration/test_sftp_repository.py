@@ -330,7 +330,7 @@ def test_a_full_disk_is_named_and_the_next_backup_is_fine(tmp_path: Path) -> Non
         with pytest.raises(errors.ServerFault, match="full"):
             restic.backup_folder(data, ["a"], "che")
 
-        restic.remove_stale_locks()
+        restic.release_stale_locks()
         assert restic.snapshots() == []
         (data / "large").write_bytes(b"small")
         assert restic.backup_folder(data, ["a"], "che").snapshot_id
@@ -365,7 +365,7 @@ def test_a_server_that_is_lost_during_a_backup_is_named_soon(lost: SftpServerPro
 
     assert time.monotonic() - began < 100
     lost.start()
-    restic.remove_stale_locks()
+    restic.release_stale_locks()
     assert restic.snapshots() == []
     assert restic.backup_folder(data, ["a"], "che").snapshot_id
     restic.check()
