@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from integration.cluster_watch import Watch
 from integration.s3_server import address_for_pods
 from integration.server_places import KINDS, PLACES, Place, stored_by_hand
 from integration.weak_link import WeakLink
+from runner.harness import Project
 from runner.leaks import leaks_in, watched_command_lines
 from sampling import sampled
 
@@ -50,17 +52,24 @@ class Life:
         folder: What could be seen, as files.
         results: What each step returned.
         command_lines: Processes whose arguments held a secret.
+        project: What ansible-runner ran, among it what it keeps.
     """
 
     home: Home
     place: Place
     folder: Path
+    project: Project
     results: dict[str, Any] = field(default_factory=dict)
     command_lines: list[str] = field(default_factory=list)
 
     def run(self, step: str, module: str, **options: Any) -> Any:
         self.results[step] = self.home.run(module, **options)
         return self.results[step]
+
+    @property
+    def listed(self) -> list[str]:
+        """The ids of all backups, the newest first."""
+        return [backup["id"] for backup in self.results["list"]["backups"]]
 
     @property
     def named(self) -> dict[str, str]:
@@ -80,7 +89,8 @@ def life(che_test_cluster: Cluster, place: Place, tmp_path_factory: pytest.TempP
     """Configure, back up twice, verify, retain, change the password, lose something, restore."""
     home = new_home(che_test_cluster, NAMESPACE, "v1", {}, size_mb=DATABASE_MB)
     folder = tmp_path_factory.mktemp("seen")
-    life = Life(home, place, folder)
+    project = Project(tmp_path_factory.mktemp("project"), Path(os.environ["ANSIBLE_COLLECTIONS_PATH"]))
+    life = Life(home, place, folder, project)
     watch = Watch(home.cluster, NAMESPACE, folder)
     hidden = [*place.secrets, place.password, NEW_PASSWORD]
     with watch.watching(), watched_command_lines(hidden) as life.command_lines:
@@ -101,10 +111,23 @@ def live(life: Life) -> None:
     life.run("second", "cluster_backup", **named)
     life.run("verify", "backup_verify", id="all", **named)
     life.run("retention", "backup_retention", keep_last=1, prune=True, **named)
-    life.run("list", "cluster_backup_info", **named)
     life.run("password", "backup_password", new_password=NEW_PASSWORD, **named)
     life.run("password again", "backup_password", new_password=NEW_PASSWORD, **named)
     life.run("verify again", "backup_verify", id="all", **named)
+    play(life)
+    life.run("list", "cluster_backup_info", **named)
+
+
+def play(life: Life) -> None:
+    """The playbooks, as verbose as can be, with the credentials as a job's extra variables."""
+    environment = {"KUBECONFIG": os.environ["KUBECONFIG"]}
+    variables: dict[str, Any] = {"namespace": NAMESPACE, "backup_server": life.place.name}
+    if life.place.url:
+        variables |= life.place.by_url(NEW_PASSWORD)
+    che = {f"che_{name}": value for name, value in variables.items()}
+    for playbook in ("configure_backup_server", "backup"):
+        job = life.project.run(f"community.che.{playbook}", che, environment, "-vvv")
+        assert job.status == "successful", job.output[-5000:]
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +155,8 @@ def test_both_backups_are_sound(life: Life) -> None:
 
 def test_retention_keeps_the_newest(life: Life) -> None:
     assert [backup["id"] for backup in life.results["retention"]["removed"]] == [life.results["first"]["id"]]
-    assert [backup["id"] for backup in life.results["list"]["backups"]] == [life.results["second"]["id"]]
+    _played, *others = life.listed
+    assert others == [life.results["second"]["id"]]
 
 
 def test_the_new_password_opens_what_the_old_one_made(life: Life) -> None:
@@ -147,12 +171,14 @@ def test_no_secret_shows_anywhere(life: Life, tmp_path: Path) -> None:
     assert leaks_in(tmp_path, hidden), "the scan does not find what it looks for"
     assert list(life.folder.glob("Job/*")), "no Job was seen"
     assert leaks_in(life.folder, hidden) == []
+    assert len(list(life.project.folder.glob("artifacts/*/stdout"))) == 2
+    assert leaks_in(life.project.folder / "artifacts", hidden) == []
     assert life.command_lines == []
 
 
 def test_every_way_to_name_it_leads_to_the_same_backups(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     home, place = life.home, life.place
-    expected = [life.results["second"]["id"]]
+    expected = life.listed
 
     def listed(**options: Any) -> list[str]:
         return [backup["id"] for backup in home.backups(**options)]
@@ -186,8 +212,8 @@ def test_a_recovery_kit_leads_to_the_same_backups(life: Life, tmp_path: Path) ->
 
     verified = life.home.run("backup_verify", id="all", **options)
 
-    assert [backup["verdict"] for backup in verified["backups"]] == ["sound"]
-    assert kit["recovery_kit"]["backups"][0]["id"] == life.results["second"]["id"]
+    assert [backup["verdict"] for backup in verified["backups"]] == ["sound", "sound"]
+    assert [backup["id"] for backup in kit["recovery_kit"]["backups"]] == life.listed
 
 
 def test_what_was_lost_comes_back(life: Life) -> None:
