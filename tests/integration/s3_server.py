@@ -59,9 +59,12 @@ class S3ServerProcess:
         certificates: What it shows.
         host: The address that it listens on.
         options: More options of versitygw, such as ``--readonly``.
+        megabytes: Put the data onto a file system of this size, which only this server sees; None: into the folder.
     """
 
-    def __init__(self, folder: Path, certificates: Certificates, host: str, *options: str) -> None:
+    def __init__(
+        self, folder: Path, certificates: Certificates, host: str, *options: str, megabytes: int | None = None
+    ) -> None:
         self.host = host
         self.data = folder / "data"
         (self.data / BUCKET).mkdir(parents=True, exist_ok=True)
@@ -75,6 +78,8 @@ class S3ServerProcess:
         self._argv = [tool("versitygw"), "--port", f"{host}:{self.port}", "--region", REGION, *options]
         self._argv += ["--cert", str(certificates.server_certificate), "--key", str(certificates.server_key)]
         self._argv += ["--iam-dir", str(users), "posix", str(self.data)]
+        if megabytes:
+            self._argv = _on_small_disk(self._argv, self.data, megabytes)
 
     @property
     def url(self) -> str:
@@ -109,6 +114,13 @@ class S3ServerProcess:
     def _listens(self) -> bool:
         with socket.socket() as client:
             return client.connect_ex((self.host, self.port)) == 0
+
+
+def _on_small_disk(argv: list[str], data: Path, megabytes: int) -> list[str]:
+    if os.getuid() != 0:
+        pytest.skip("only root makes a small file system")
+    script = f'mount -t tmpfs -o size={megabytes}m tmpfs "$0" && mkdir "$0/{BUCKET}" && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(data), *argv]
 
 
 def address_for_pods(cluster: Cluster) -> str:

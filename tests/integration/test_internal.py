@@ -175,10 +175,10 @@ def test_a_backup_without_any_server_sets_the_internal_one_up(story: Story) -> N
 
 PROGRAM = """
 import sys
-from ansible_collections.community.che.plugins.module_utils._repository._answers import answers
+from ansible_collections.community.che.plugins.module_utils._repository._answers import Answer, answer_of
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import internal_server
 with open("/authority/ca.crt", encoding="ascii") as file:
-    sys.exit(not answers(internal_server(sys.argv[1]), file.read(), 20))
+    sys.exit(answer_of(internal_server(sys.argv[1]), file.read(), 20) is not Answer.TRUSTED)
 """
 
 
@@ -316,7 +316,7 @@ def test_naming_an_append_only_server_makes_it_the_default(story: Story) -> None
 
     named = story.run("cluster_backup", backup_server="outside")
     assert named["backup_server"]["made_default"] is True
-    assert not any("same cluster" in str(warning) for warning in named["warnings"])
+    assert not any("same cluster" in str(warning) for warning in named.get("warnings", []))
     unnamed = story.run("cluster_backup")
     assert (unnamed["backup_server"]["name"], unnamed["backup_server"]["chosen_because"]) == (
         "outside",

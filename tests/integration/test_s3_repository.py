@@ -195,6 +195,30 @@ def test_a_server_that_lets_nobody_write_says_so_soon(bed: Bed) -> None:
     assert time.monotonic() - began < 3 * BOUND_SECONDS
 
 
+def test_a_full_disk_is_named_and_the_next_backup_is_fine(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path, HOST)
+    small = S3ServerProcess(tmp_path, certificates, HOST, megabytes=8)
+    small.start()
+    try:
+        server = AwsS3Server(f"{BUCKET}/che", HOST, port=small.port)
+        restic = Restic(Access(server, PASSWORD, KEYS, certificates.authority), timeout=15)
+        restic.init()
+        data = tmp_path / "saved"
+        data.mkdir()
+        (data / "large").write_bytes(os.urandom(24 << 20))
+
+        with pytest.raises(errors.ServerFault, match="full"):
+            restic.backup_folder(data, ["a"], "che")
+
+        restic.release_stale_locks()
+        assert restic.snapshots() == []
+        (data / "large").write_bytes(b"small")
+        assert restic.backup_folder(data, ["a"], "che").snapshot_id
+        restic.check()
+    finally:
+        small.stop()
+
+
 def test_restic_gets_nothing_but_its_own_keys(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys of the process around it are not those of the task."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")

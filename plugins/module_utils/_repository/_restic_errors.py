@@ -96,6 +96,8 @@ _BY_WORDS: Sequence[tuple[str, _Known]] = (
         _Known(AccessDenied, "The backup server forbids the request", "Check the user's rights and append-only mode."),
     ),
     ("response (507)", _FULL),
+    # An S3 server whose file system is full; restic tries again for 15 minutes.
+    ("client.PutObject: No space left on device", _FULL),
     (
         "The specified bucket does not exist",
         _Known(NoBucket, "There is no such bucket", "Make it at the S3 server, or correct its name."),

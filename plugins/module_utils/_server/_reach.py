@@ -11,7 +11,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Unreachable
 from ansible_collections.community.che.plugins.module_utils._kube._forward import Target, forward_to
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._answers import answers, is_proxied
+from ansible_collections.community.che.plugins.module_utils._repository._answers import Answer, answer_of, is_proxied
+from ansible_collections.community.che.plugins.module_utils._repository._errors import UntrustedCertificate
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._internal_pod import SELECTOR
 from ansible_collections.community.che.plugins.module_utils._server._options import AUTO, SERVICE
@@ -33,6 +34,7 @@ def from_here(cluster: Cluster, access: Access, namespace: str, connection: str)
 
     Raises:
         ClusterError: The port can't be forwarded.
+        UntrustedCertificate: What answers has another certificate than the one that was made for the server.
     """
     server = access.server
     if not isinstance(server, RestServer):
@@ -41,7 +43,14 @@ def from_here(cluster: Cluster, access: Access, namespace: str, connection: str)
         return access
     relay = forward_to(cluster, Target(namespace, SELECTOR, server.effective_port))
     here = replace(server, hostname=_LOOPBACK, port=relay.port)
-    if not answers(here, access.ca_certificate, FORWARD_SECONDS):
+    answer = answer_of(here, access.ca_certificate, FORWARD_SECONDS)
+    if answer is Answer.UNTRUSTED:
+        raise UntrustedCertificate(
+            "The internal backup server has another certificate than the one that was made for it",
+            f"namespace {namespace}",
+            "If its Secrets were changed by hand, community.che.backup_server with internal: {} puts them right.",
+        )
+    if answer is Answer.NONE:
         raise relay.failure or Unreachable(
             "The internal backup server does not answer through a forwarded port",
             f"namespace {namespace}",
@@ -52,4 +61,4 @@ def from_here(cluster: Cluster, access: Access, namespace: str, connection: str)
 
 def _is_direct(server: RestServer, authority: str | None) -> bool:
     # Names of the cluster's own mean nothing to a proxy outside of it; restic would ask one nevertheless.
-    return not is_proxied(server) and answers(server, authority, SERVICE_SECONDS)
+    return not is_proxied(server) and answer_of(server, authority, SERVICE_SECONDS) is Answer.TRUSTED

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._repository._answers import answers
+from ansible_collections.community.che.plugins.module_utils._repository._answers import Answer, answer_of
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server import _identity
 from ansible_collections.community.che.plugins.module_utils._server._identity import (
@@ -56,17 +56,19 @@ def port(made: dict[str, str], tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_client_trusts_it_through_a_forwarded_port(made: dict[str, str], port: int, host: str) -> None:
-    assert answers(RestServer(host, port=port), made["ca.crt"], 10)
+    assert answer_of(RestServer(host, port=port), made["ca.crt"], 10) is Answer.TRUSTED
 
 
 def test_a_client_of_another_authority_does_not(port: int) -> None:
-    assert not answers(RestServer("127.0.0.1", port=port), make_certificate(NAMES)["ca.crt"], 10)
+    other = make_certificate(NAMES)["ca.crt"]
+    assert answer_of(RestServer("127.0.0.1", port=port), other, 10) is Answer.UNTRUSTED
 
 
 def test_nobody_answers_within_the_time(made: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = datetime.now(timezone.utc)
-        assert not answers(RestServer("127.0.0.1", port=silent.getsockname()[1]), made["ca.crt"], 0.3)
+        server = RestServer("127.0.0.1", port=silent.getsockname()[1])
+        assert answer_of(server, made["ca.crt"], 0.3) is Answer.NONE
         assert datetime.now(timezone.utc) - began < timedelta(seconds=5)
 
 

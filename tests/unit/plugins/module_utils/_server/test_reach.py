@@ -13,6 +13,8 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._forward import Target
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._answers import Answer
+from ansible_collections.community.che.plugins.module_utils._repository._errors import UntrustedCertificate
 from ansible_collections.community.che.plugins.module_utils._server import _reach
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import internal_server
 from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
@@ -24,21 +26,28 @@ LABELS = "app.kubernetes.io/part-of=backup.che.eclipse.org,app.kubernetes.io/com
 class Network:
     """Which hosts answer, and who was asked."""
 
-    def __init__(self, *answering: str, failure: CheError | None = None, proxied: bool = False) -> None:
+    def __init__(
+        self,
+        *answering: str,
+        failure: CheError | None = None,
+        proxied: bool = False,
+        otherwise: Answer = Answer.NONE,
+    ) -> None:
         self.answering, self.proxied, self.asked = answering, proxied, list[str]()
+        self.otherwise = otherwise
         self.relay = SimpleNamespace(port=4711, failure=failure)
 
     def use(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def answers(server: Any, authority: str | None, seconds: float) -> bool:
+        def answer_of(server: Any, authority: str | None, seconds: float) -> Answer:
             assert authority == "PEM" and 0 < seconds <= 30
             self.asked.append(server.hostname)
-            return server.hostname in self.answering
+            return Answer.TRUSTED if server.hostname in self.answering else self.otherwise
 
         def forward(_cluster: Any, target: Target) -> Any:
             assert target == Target("che", LABELS, 8000)
             return self.relay
 
-        monkeypatch.setattr(_reach, "answers", answers)
+        monkeypatch.setattr(_reach, "answer_of", answer_of)
         monkeypatch.setattr(_reach, "is_proxied", lambda _server: self.proxied)
         monkeypatch.setattr(_reach, "forward_to", forward)
 
@@ -74,4 +83,11 @@ def test_a_forward_that_leads_nowhere_says_why(failure: CheError | None, monkeyp
     Network(failure=failure).use(monkeypatch)
     cluster: Any = None
     with pytest.raises(CheError, match="not allowed" if failure else "does not answer"):
+        from_here(cluster, ACCESS, "che", "auto")
+
+
+def test_another_certificate_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    Network(otherwise=Answer.UNTRUSTED).use(monkeypatch)
+    cluster: Any = None
+    with pytest.raises(UntrustedCertificate, match="internal: {}"):
         from_here(cluster, ACCESS, "che", "auto")
