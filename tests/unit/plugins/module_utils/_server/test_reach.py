@@ -89,5 +89,5 @@ def test_a_forward_that_leads_nowhere_says_why(failure: CheError | None, monkeyp
 def test_another_certificate_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     Network(otherwise=Answer.UNTRUSTED).use(monkeypatch)
     cluster: Any = None
-    with pytest.raises(UntrustedCertificate, match="internal: {}"):
+    with pytest.raises(UntrustedCertificate, match=r"internal: \{\}"):
         from_here(cluster, ACCESS, "che", "auto")
