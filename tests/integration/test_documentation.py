@@ -134,8 +134,10 @@ def test_playbook_of_a_kind(kind: str, home: Home, tmp_path: Path) -> None:
     (plays,) = (yaml.safe_load(text) for text in blocks(PAGES_OF_KINDS[kind], "yaml"))
     with PLACES[kind](address_for_pods(home.cluster), tmp_path) as place:
         play = adapted(home, plays[0]) | {"vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
-        # A name of its own, as the other pages' server has the default one.
-        play["tasks"][0]["community.che.backup_server"] |= {**place.public, "name": kind, "repository_url": place.url}
+        options = play["tasks"][0]["community.che.backup_server"]
+        # The certificate of the other pages' server, which also has the default name.
+        del options["server_ca_path"]
+        options |= {**place.public, "name": kind, "repository_url": place.url}
         (tmp_path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
         passwords = {f"vault_{option}": value for option, value in place.opening.items()}
         passwords["vault_repository_password"] = place.password
