@@ -48,15 +48,22 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --soak, keep one case of each soak test: the same one for the same seed."""
+    """Without --soak, keep one case of each soak test and one of the soak suites: the same ones for the same seed."""
     if config.getoption("--soak"):
         return
     cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    suites: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.get_closest_marker("soak"):
+        suite = item.get_closest_marker("soak_suite")
+        if suite:
+            suites[suite.args[0]].append(item)
+        elif item.get_closest_marker("soak"):
             cases[item.nodeid.partition("[")[0]].append(item)
     chosen = random.Random(sampling.SEED)
     kept = {chosen.choice(group).nodeid for _, group in sorted(cases.items())}
     dropped = [item for group in cases.values() for item in group if item.nodeid not in kept]
+    if suites:
+        suite_kept = random.Random(sampling.SEED).choice(sorted(suites))
+        dropped += [item for name, group in suites.items() if name != suite_kept for item in group]
     items[:] = [item for item in items if item not in dropped]
     config.hook.pytest_deselected(items=dropped)

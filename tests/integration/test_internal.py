@@ -36,7 +36,7 @@ from integration.cluster_watch import secrets_of
 from integration.rbac_bed import account
 from integration.rest_server import free_port, tool
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("internal")]
 
 NAMESPACE = "it-internal"
 OUTSIDE = "it-internal-outside"

@@ -19,7 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._server._identity im
 from ansible_collections.community.che.plugins.module_utils._server._internal_keys import certificate_names
 from integration.che_bed import Cluster, Home, Outcome, installation, new_home, wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("faults of internal")]
 
 NAMESPACE = "it-internal-faults"
 DATABASE_MB = 48

@@ -187,6 +187,7 @@ MOMENTS = [
 ] + [("begin", "after", NEW), ("store", "after", NEW)]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("place", "when", "given"), MOMENTS)
 def test_whatever_interrupts_it_a_stored_password_works_and_a_rerun_ends_it(
     shelf: Shelf, place: str, when: str, given: str | None, monkeypatch: pytest.MonkeyPatch

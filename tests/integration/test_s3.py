@@ -30,7 +30,7 @@ from integration.s3_server import (
 )
 from runner.leaks import leaks_in, watched_command_lines
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("s3")]
 
 NAMESPACE = "it-s3"
 REPOSITORY_PASSWORD = "s3cr3t-standin-repository"

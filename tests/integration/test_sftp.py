@@ -26,7 +26,7 @@ from integration.s3_server import address_for_pods
 from integration.sftp_server import SftpServerProcess, make_key
 from runner.leaks import leaks_in, watched_command_lines
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("sftp")]
 
 NAMESPACE = "it-sftp"
 NAME = "eclipse-che-backup-server-config"

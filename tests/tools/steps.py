@@ -66,6 +66,15 @@ def integration(name: str, minutes: int = 20, after: str = "") -> Step:
     return pytest(name, f"tests/integration/test_{name}.py", minutes=minutes, needs_cluster=True, after=after)
 
 
+# Of these whole suites of a kind of backup server each, a usual run takes one.
+OF_A_KIND = pytest(
+    "of-a-kind",
+    *(f"tests/integration/test_{name}.py" for name in ("s3", "sftp", "internal", "internal_faults")),
+    minutes=20,
+    needs_cluster=True,
+    after="serve-v1",
+)
+
 # The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
 # cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
 ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
@@ -77,7 +86,7 @@ MAIN = (
     SERVE_V1,
     *(integration(name) for name in ("faults", "secrets", "rbac")),
     pytest("runner", "tests/runner", minutes=20, needs_cluster=True),
-    *(integration(name) for name in ("internal", "sftp")),
+    OF_A_KIND,
 )
 BESIDE = (
     *STATIC,
@@ -92,7 +101,7 @@ BESIDE = (
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
-    *(integration(name, after=_FREE) for name in ("password", "recovery_kit_playbooks", "s3")),
+    *(integration(name, after=_FREE) for name in ("password", "recovery_kit_playbooks")),
 )
 PLAYBOOKS = (
     integration("targets", minutes=40, after=_FREE),
@@ -125,7 +134,7 @@ def soak_steps() -> tuple[Step, ...]:
                 f"soak-{file.stem.removeprefix('test_')}",
                 "--soak",
                 "-m",
-                "soak",
+                "soak or soak_suite",
                 str(file),
                 minutes=60,
                 needs_cluster=True,
