@@ -8,14 +8,14 @@ from __future__ import annotations
 import copy
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
 try:
-    from kubernetes.client import CoreV1Api
     from kubernetes.client.exceptions import ApiException
     from kubernetes.stream import stream
 
@@ -64,7 +64,7 @@ def exec_script(
     try:
         channel = stream(
             # The library changes the client for the call; others may be using it meanwhile.
-            CoreV1Api(copy.copy(cluster.api_client)).connect_get_namespaced_pod_exec,
+            _request_of(copy.copy(cluster.api_client)),
             pod,
             namespace,
             container=container,
@@ -100,3 +100,14 @@ def exec_script(
         detail = "".join(err).strip()[-_STDERR_SHOWN:]
         raise ExecFailed(f"{command[0]} failed in the pod: {detail or 'no message'}", on)
     return "".join(out)
+
+
+def _request_of(api_client: Any) -> Callable[..., Any]:
+    """What ``stream`` sends.
+
+    Imported here, as the classes of every kind come along: more than half of the time that a module takes to start.
+    """
+    from kubernetes.client import CoreV1Api
+
+    request: Callable[..., Any] = CoreV1Api(api_client).connect_get_namespaced_pod_exec
+    return request

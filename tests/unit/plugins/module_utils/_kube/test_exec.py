@@ -72,7 +72,7 @@ def run(monkeypatch: pytest.MonkeyPatch, channel: Any, seconds: float = 30) -> t
         return channel
 
     monkeypatch.setattr(_exec, "stream", stream)
-    monkeypatch.setattr(_exec, "CoreV1Api", lambda client: SimpleNamespace(connect_get_namespaced_pod_exec=None))
+    monkeypatch.setattr(_exec, "_request_of", lambda client: None)
     cluster: Any = SimpleNamespace(api_client=object())
     script = "SELECT 1;\\q\n"
     out = exec_script(cluster, "p", "che", container="c", command=["psql", "-X"], script=script, seconds=seconds)
