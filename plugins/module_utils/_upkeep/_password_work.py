@@ -14,6 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._repository._keys import Keyring
 from ansible_collections.community.che.plugins.module_utils._server._choose import ChosenServer
+from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer
 from ansible_collections.community.che.plugins.module_utils._upkeep._password_secret import Vault
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import PasswordRequest
 
@@ -30,6 +31,7 @@ class Work:
         chosen: The server, and what opens it in its cluster.
         access: What opens it from here.
         vault: Where its passwords lie.
+        twins: Other configured servers that lead to the same repository, each with a Secret of its own.
         resumed: Whether it goes on with one that was interrupted.
         stored: Whether the Secret holds the new password.
         new_key: The key that the new password opens, once it is there.
@@ -44,6 +46,7 @@ class Work:
     chosen: ChosenServer
     access: Access
     vault: Vault
+    twins: tuple[StoredServer, ...] = ()
     resumed: bool = False
     stored: bool = False
     new_key: str = ""
