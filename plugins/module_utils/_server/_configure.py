@@ -128,7 +128,7 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     access = access_from_options(cluster, namespace, wanted, look_around=False)
     goal = desired(name, wanted, access.credentials, raw["kind"] if raw else storage_kind(cluster).kind, raw)
     initialized = connect(
-        access, request.initialize, request.restic_path, check_mode, lambda: _alone(cluster, namespace, access)
+        access, request.initialize, request.restic_path, check_mode, lambda: making_alone(cluster, namespace, access)
     )
     written = [key for key, data in goal.secrets.items() if _write_secret(cluster, namespace, key, data, check_mode)]
     configured = _write_configuration(cluster, namespace, goal.stored, live, check_mode)
@@ -205,7 +205,7 @@ def _make(access: Access, restic: Restic, alone: Callable[[], AbstractContextMan
         return True
 
 
-def _alone(cluster: Cluster, namespace: str, access: Access) -> AbstractContextManager[object]:
+def making_alone(cluster: Cluster, namespace: str, access: Access) -> AbstractContextManager[object]:
     """What keeps two tasks of one namespace from making the same repository, as ``Restic.init`` says why."""
     location = adapter_for(access).location
     name = f"che-backup-init-{hashlib.sha256(location.encode()).hexdigest()[:16]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
@@ -27,7 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
-from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome, connect
+from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome, connect, making_alone
 from ansible_collections.community.che.plugins.module_utils._server._converge import (
     converge,
     find_like,
@@ -224,7 +225,9 @@ def _opened(
     else:
         await_ready(cluster, name, place, request.wait_seconds)
     here = from_here(cluster, access, place, request.connection)
-    return connect(here, True, request.restic_path, request.check_mode)
+    # Whoever waits for the same pod gets on at the same moment; all of them know it by its address in the cluster.
+    alone = partial(making_alone, cluster, request.namespace, access)
+    return connect(here, True, request.restic_path, request.check_mode, alone)
 
 
 def _store(cluster: Cluster, request: InternalRequest, stored: StoredServer) -> None:

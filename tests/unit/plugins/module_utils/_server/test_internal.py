@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
+    LEASE,
     NAMESPACE,
     POD,
     SECRET,
@@ -60,10 +62,22 @@ class Volume:
 
     password: str | None = None
     opened: list[Access] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    leases: Callable[[], list[str]] = list
 
-    def connect(self, access: Access, initialize: bool, _restic_path: str, check_mode: bool) -> bool:
+    def connect(
+        self,
+        access: Access,
+        initialize: bool,
+        _restic_path: str,
+        check_mode: bool,
+        alone: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> bool:
         assert initialize
         self.opened.append(access)
+        if self.password is None and not check_mode:
+            with alone():
+                self.held = self.leases()
         if self.password is None:
             self.password = None if check_mode else access.password
             return True
@@ -76,8 +90,8 @@ Task = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def volume(monkeypatch: pytest.MonkeyPatch) -> Volume:
-    there = Volume()
+def volume(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Volume:
+    there = Volume(leases=lambda: api.names(LEASE, HOME))
     monkeypatch.setattr(_internal, "connect", there.connect)
     monkeypatch.setattr(_internal, "from_here", lambda _cluster, access, _namespace, _connection: access)
     return there
@@ -135,6 +149,15 @@ def test_everything_is_there_under_the_names_of_the_old_operator(api: FakeApi, t
     (access,) = volume.opened
     assert isinstance(access.credentials, UserAndPassword)
     assert len(access.password) >= 40 and len(access.credentials.password) >= 40
+
+
+def test_two_tasks_that_wait_for_the_same_pod_do_not_make_its_repository_at_once(
+    api: FakeApi, task: Task, volume: Volume
+) -> None:
+    task()
+
+    assert len(volume.held) == 1 and volume.held[0].startswith("che-backup-init-")
+    assert api.names(LEASE, HOME) == []
 
 
 def test_the_deployment_has_its_old_name_only_where_no_operator_deletes_it(api: FakeApi, task: Task) -> None:
