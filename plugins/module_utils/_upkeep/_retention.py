@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 from ansible_collections.community.che.plugins.module_utils._repository._caretaker import Caretaker
 from ansible_collections.community.che.plugins.module_utils._repository._errors import NotRemoved
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import read_tags
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import RetentionRequest, caretaker
 from ansible_collections.community.che.plugins.module_utils._upkeep._rules import (
     Decision,
@@ -143,6 +144,7 @@ def _carry_out(work: _Work, decision: Decision) -> set[str]:
 
 def _remove(work: _Work, decision: Decision) -> None:
     _require_nothing_new(work, decision)
+    _require_nothing_written(work, decision)
     work.stale_locks += work.restic(read_only=False).release_stale_locks()
     refused = _forget(work, decision.seals)
     present = set(work.restic(read_only=True).snapshot_ids())
@@ -169,6 +171,18 @@ def _require_nothing_new(work: _Work, decision: Decision) -> None:
             "Run the task again when it has ended.",
         )
     work.running = now
+
+
+def _require_nothing_written(work: _Work, decision: Decision) -> None:
+    """What looked like leftovers is a backup by now when its run has sealed it, and ended, since it was listed."""
+    doomed = {each.run: {*each.seals, *each.parts} for each in (*decision.removed, *decision.leftovers)}
+    tagged = [(read_tags(snapshot.tags), snapshot.id) for snapshot in work.restic(read_only=True).snapshots()]
+    if any(tags and tags.run in doomed and found not in doomed[tags.run] for tags, found in tagged):
+        raise CheError(
+            "A run has written meanwhile to a backup that was about to be removed",
+            work.repository.location,
+            "Run the task again.",
+        )
 
 
 def _forget(work: _Work, ids: Sequence[str]) -> NotRemoved | None:
