@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up, told_about
@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
 )
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     DatabasePlan,
@@ -29,6 +30,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._databases 
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
 from ansible_collections.community.che.plugins.module_utils._restore._objects import live_objects, validate, write
 from ansible_collections.community.che.plugins.module_utils._restore._plan import (
+    CHANGE,
     KEEP,
     Step,
     diff_of,
@@ -39,6 +41,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._ready impo
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._verify import verify_objects
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
+from ansible_collections.community.che.plugins.module_utils._server._stored import list_usable
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def restore(cluster: Cluster, request: RestoreRequest) -> dict[str, Any]:
         deadline = Deadline(request.timeout)
         with run.stage("plan", "Downloading backup from backup server"):
             repository = _open(cluster, request)
-            plan = _plan(cluster, request, fetch(repository, request.id, request.namespace))
+            fetched, keys = _without_keys_of_servers(cluster, fetch(repository, request.id, request.namespace))
+            plan = _plan(cluster, request, fetched)
             repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
             run.sealed(plan.fetched.backup.id)
-            run.warnings += _leftover_warnings(plan)
+            run.warnings += [*_key_warnings(keys), *_leftover_warnings(plan)]
         done = Done()
         with run.stage("check", "Validating every object without writing it"):
             done.waiting = validate(cluster, plan.steps)
@@ -111,6 +115,28 @@ def _plan(cluster: Cluster, request: RestoreRequest, fetched: Fetched) -> Plan:
     return Plan(
         fetched, plan_objects(fetched.objects, live), plan_databases(cluster, fetched.manifest, fetched.objects, exists)
     )
+
+
+def _without_keys_of_servers(cluster: Cluster, fetched: Fetched) -> tuple[Fetched, list[str]]:
+    """The backup without what opens the backup servers now, and the names of these Secrets.
+
+    A Secret that the administrator made and labelled as Che's is in backups. As it was then, it may hold a repository
+    password that has been replaced since; the one that is there now may be the only copy of the one that works.
+    """
+    namespace = fetched.manifest.installation.namespace
+    names = {name for server in list_usable(cluster, namespace) for name in server.secrets}
+    saved = [obj for obj in fetched.objects if obj["kind"] == SECRET.kind and obj["metadata"]["name"] in names]
+    live = live_objects(cluster, namespace, saved)
+    differing = {step.name for step in plan_objects(saved, live) if step.action == CHANGE}
+    kept = [obj for obj in fetched.objects if obj not in saved or obj["metadata"]["name"] not in differing]
+    return replace(fetched, objects=tuple(kept)), sorted(differing)
+
+
+def _key_warnings(names: Sequence[str]) -> list[str]:
+    return [
+        f"The Secret {name} belongs to a configured backup server and stays as it is; the backup has another one."
+        for name in names
+    ]
 
 
 def _leftover_warnings(plan: Plan) -> list[str]:

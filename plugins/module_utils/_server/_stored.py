@@ -77,6 +77,11 @@ class StoredServer:
     last_used: str = field(default="", compare=False)
     raw: Object = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the Secrets that it refers to."""
+        return tuple(filter(None, (self.password_secret, self.credentials_secret, self.connection_secret)))
+
     def to_spec(self) -> dict[str, Any]:
         """The ``spec`` of a CheBackupServerConfiguration."""
         section: dict[str, Any] = {**self.server.to_spec(), "repositoryPasswordSecretRef": self.password_secret}

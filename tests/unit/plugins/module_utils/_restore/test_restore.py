@@ -34,7 +34,7 @@ from ansible_collections.community.che.plugins.module_utils._server._last_used i
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
-from unit.che_objects import NAME, READY, dump_log, install
+from unit.che_objects import NAME, READY, dump_log, encoded, install
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
@@ -375,3 +375,30 @@ def test_naming_another_server_makes_it_the_default_and_is_a_change(
 
     second = restore(two_servers.cluster, replace(REQUEST, run_id="r3"))
     assert (second["changed"], second["backup_server"]["made_default"]) == (False, False)
+
+
+def test_what_opens_a_backup_server_now_is_never_put_back_to_what_it_was(
+    api: FakeApi, databases: Databases, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older repository password in its place would leave none that works."""
+    labels = {"app.kubernetes.io/part-of": "che.eclipse.org"}
+    install(api)
+    api.cluster.create(to_object(StoredServer("main", RestServer("main.example"), "mine"), "che"))
+    api.add(SECRET, "mine", "che", metadata={"labels": labels}, data=encoded(password="old"), type="Opaque")
+    held = FakeRestic()
+    make_backup(held, api)
+    monkeypatch.setattr(_restore, "open_repository", lambda *_args, **_options: a_repository(held))
+    backup = catalogue(held.taken)[0].id
+    api.add(SECRET, "mine", "che", metadata={"labels": labels}, data=encoded(password="new"), type="Opaque")
+    change(api)
+
+    result = restore(api.cluster, replace(REQUEST, id=backup, safety_backup=False))
+
+    secret = api.at(SECRET, "mine", "che")
+    assert secret is not None and secret["data"] == encoded(password="new")
+    assert any("Secret mine belongs to a configured backup server" in words for words in result["warnings"])
+    assert data_of(api, "custom") == {"key": "value"}
+
+    api.cluster.delete(SECRET, "mine", "che")
+    restore(api.cluster, replace(REQUEST, id=backup, safety_backup=False, run_id="r3"))
+    assert api.at(SECRET, "mine", "che") is not None
