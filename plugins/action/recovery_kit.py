@@ -22,6 +22,8 @@ from ansible.plugins.action import ActionBase
 MODE = "0600"
 _VAULT_OPTIONS = ("vault_password", "vault_id")
 _DEFAULT_ID = "default"
+# Every kit has it.
+_ABOUT = "\nrecovery_kit:\n"
 # The only line of a kit that differs when nothing else does.
 _MOMENT = re.compile(r"^  made: .*$", re.MULTILINE)
 
@@ -98,6 +100,8 @@ class ActionModule(ActionBase):
             before: str = to_text(VaultLib([(_DEFAULT_ID, secret)]).decrypt(content))
         except AnsibleError:
             return None
+        if _ABOUT not in before:
+            raise AnsibleError(f"{dest} holds something else, also encrypted: no recovery kit is written over it.")
         return before if stat.get("mode") == MODE else None
 
     def _write(self, dest: str, encrypted: str, task_vars: Mapping[str, Any] | None, result: dict[str, Any]) -> None:
@@ -122,6 +126,6 @@ class ActionModule(ActionBase):
 
 def _outline(kit: str) -> str:
     """What a diff shows of a kit: the part about the backups, which is not secret."""
-    _variables, marker, about = kit.partition("\nrecovery_kit:\n")
+    _variables, marker, about = kit.partition(_ABOUT)
     public, _further, _secret = about.partition("\n  without_ansible:")
     return f"recovery_kit:\n{public}\n" if marker else ""

@@ -147,6 +147,16 @@ def test_what_is_not_encrypted_is_never_written_over(host: Host) -> None:
     assert host.dest.read_text(encoding="utf-8") == "a diary"
 
 
+def test_other_secrets_of_the_same_vault_are_never_written_over(host: Host) -> None:
+    secret = VaultSecret(PASSWORD.encode())
+    host.dest.write_bytes(VaultLib([("x", secret)]).encrypt("database_password: x\n", secret))
+
+    result = host.run(vault_password=PASSWORD)
+
+    assert result["failed"] and "holds something else" in result["msg"]
+    assert host.clear() == "database_password: x\n"
+
+
 def test_check_mode_writes_nothing(host: Host) -> None:
     assert host.run(check_mode=True, vault_password=PASSWORD)["changed"] is True
     assert not host.dest.exists()
