@@ -14,7 +14,12 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository._check import CheckReport
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Backup, catalogue, resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import (
+    LEGACY,
+    Backup,
+    catalogue,
+    resolve,
+)
 from ansible_collections.community.che.plugins.module_utils._upkeep._judge import SOUND, BackupVerdict, Judge
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import ALL, VerifyRequest, caretaker
 
@@ -43,7 +48,7 @@ def verify(cluster: Cluster, request: VerifyRequest) -> dict[str, Any]:
     """Verify one backup or all, and return what the task returns.
 
     Raises:
-        VerificationFailed: Something is damaged; its facts are what the task returns otherwise.
+        VerificationFailed: Something is damaged, or there is no backup; its facts are what the task returns otherwise.
         CheError: The verification could not be carried out, which says nothing about the backups.
     """
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
@@ -56,6 +61,11 @@ def verify(cluster: Cluster, request: VerifyRequest) -> dict[str, Any]:
             "The result lists every backup's verdict. Make a new backup now, to another repository if you can, "
             "and see restic's page on troubleshooting.",
         )
+        error.facts.update(result)
+        raise error
+    if not any(verdict.verdict in (SOUND, LEGACY) for verdict in findings.verdicts):
+        # Only id: all comes here: an empty repository must not pass for one whose backups are sound.
+        error = VerificationFailed("The repository has no backup", repository.location, "Make one; check the path too.")
         error.facts.update(result)
         raise error
     return result
