@@ -15,6 +15,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository._check import CheckReport
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import (
+    INCOMPLETE,
+    LATEST,
     LEGACY,
     Backup,
     catalogue,
@@ -87,15 +89,25 @@ def _look(repository: Repository, request: VerifyRequest, deadline: Deadline) ->
     damaged = bool(report.errors or unreadable)
     # restic says which of its own files are broken. Which backups those belong to is found by reading all of them.
     reads = request.reads or damaged
+    backups = catalogue(snapshots.values())
+    chosen = _chosen(backups, ALL if damaged else request.id)
     verdicts = []
-    for backup in _chosen(catalogue(snapshots.values()), ALL if damaged else request.id):
+    for backup in [*(_passed_over(backups, chosen) if request.id == LATEST else ()), *chosen]:
         restic = caretaker(repository, request.restic_path, deadline.left, read_only=True)
-        verdicts.append(Judge(restic, repository.id, snapshots, reads).judge(backup))
+        verdict = Judge(restic, repository.id, snapshots, reads).judge(backup)
+        if backup in chosen or verdict.fails:
+            verdicts.append(verdict)
     return _Findings(report, tuple(sorted(unreadable)), tuple(verdicts), stale_locks)
 
 
 def _chosen(backups: Sequence[Backup], wanted: str) -> Sequence[Backup]:
     return backups if wanted == ALL else [resolve(backups, wanted)]
+
+
+def _passed_over(backups: Sequence[Backup], chosen: Sequence[Backup]) -> list[Backup]:
+    """What the newest complete one is older than: that a backup has lost a part since must not go unnoticed."""
+    newest = max((backup.created for backup in chosen), default=None)
+    return [backup for backup in backups if newest and backup.state == INCOMPLETE and backup.created > newest]
 
 
 def _what(findings: _Findings) -> str:

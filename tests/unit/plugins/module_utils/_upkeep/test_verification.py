@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,3 +64,22 @@ def test_a_repository_without_a_backup_does_not(api: FakeApi, shelf: Shelf, left
 
     told: Any = failed.value.facts
     assert [each["verdict"] for each in told["backups"]] == (["incomplete"] if leftovers else [])
+
+
+def test_latest_does_not_pass_over_a_newer_backup_that_has_lost_a_part(api: FakeApi, shelf: Shelf) -> None:
+    sound = make_backup(shelf)
+    broken = make_backup(shelf, run="r2")
+    shelf.taken = [each for each in shelf.taken if "run=r2" not in each.tags or "part=database" not in each.tags]
+
+    with pytest.raises(VerificationFailed, match=f"1 of 2 .*{broken[:8]}") as failed:
+        verify(api.cluster, replace(REQUEST, id="latest"))
+
+    told: Any = failed.value.facts
+    assert {each["id"]: each["verdict"] for each in told["backups"]} == {sound: "sound", broken: "damaged"}
+
+
+def test_latest_passes_over_what_a_failed_run_has_left(api: FakeApi, shelf: Shelf) -> None:
+    sound = make_backup(shelf)
+    shelf.save({"objects": b"x"}, part_tags("failed", "installation"))
+
+    assert [each["id"] for each in verify(api.cluster, replace(REQUEST, id="latest"))["backups"]] == [sound]
