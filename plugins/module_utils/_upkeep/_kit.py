@@ -174,6 +174,8 @@ def _by_restic_alone(access: Access) -> dict[str, Any]:
     adapter = adapter_for(access)
     files = {**({"ca.crt": access.ca_certificate} if access.ca_certificate else {}), **adapter.local_files(".")}
     authority = ["--cacert", "ca.crt"] if access.ca_certificate else []
+    # ssh takes no key that others may read.
+    private = [shlex.join(["chmod", "600", *sorted(files)])] if files else []
     restic = shlex.join(["restic", *adapter.options(), *adapter.local_options("."), *authority])
     return {
         "environment": {
@@ -182,7 +184,7 @@ def _by_restic_alone(access: Access) -> dict[str, Any]:
             **adapter.environment(),
         },
         "files_of_the_working_directory": files,
-        "commands": [f"{restic} snapshots", f"{restic} restore SNAPSHOT --target FOLDER"],
+        "commands": [*private, f"{restic} snapshots", f"{restic} restore SNAPSHOT --target FOLDER"],
     }
 
 

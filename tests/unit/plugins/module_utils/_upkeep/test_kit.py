@@ -11,12 +11,22 @@ import pytest
 import yaml
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._credentials import S3Keys, UserAndPassword
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import (
+    S3Keys,
+    SshKey,
+    UserAndPassword,
+)
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._credentials import given_credentials
 from ansible_collections.community.che.plugins.module_utils._server._options import options_from
-from ansible_collections.community.che.plugins.module_utils._upkeep._kit import _as_variables, server_variables
+from ansible_collections.community.che.plugins.module_utils._upkeep._kit import (
+    _as_variables,
+    _by_restic_alone,
+    server_variables,
+)
+from unit.ssh_keys import private_key, public_key
 
 KEYS = S3Keys("AKID", "secret/+key")
 
@@ -82,3 +92,16 @@ def test_every_field_of_a_server_is_in_what_is_tried_above() -> None:
     assert {field.name for field in fields(AwsS3Server)} - {"region", "bucket_lookup"} == {
         field.name for field in fields(RestServer)
     }
+
+
+def test_without_ansible_a_private_key_is_made_one_that_ssh_accepts() -> None:
+    server = SftpServer("che", "backups.example.com", "/srv/che", host_keys=(public_key(),))
+
+    told = _by_restic_alone(Access(server, "sesame", SshKey(private_key())))
+
+    assert {"ssh-key", "known-hosts", "ssh-config"} == set(told["files_of_the_working_directory"])
+    assert told["commands"][0] == "chmod 600 known-hosts ssh-config ssh-key"
+
+
+def test_without_ansible_and_without_files_restic_comes_first() -> None:
+    assert _by_restic_alone(ACCESSES[1])["commands"][0].startswith("restic ")
