@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._errors import Conflict
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V2,
     CLAIM,
@@ -75,6 +76,22 @@ class _Progress:
             self.after[title] = shown or obj.get("spec")
         return changed
 
+    def make(self, cluster: Cluster, obj: Object, shown: Any) -> None:
+        """Make an object, and note that.
+
+        Raises:
+            Conflict: It has been there since this task looked.
+        """
+        try:
+            if not self.check_mode:
+                cluster.create(obj)
+        except Conflict as conflict:
+            conflict.next_step = (
+                "Another task sets the server up at this moment: run this one again when that has ended."
+            )
+            raise
+        self.after[name_of(obj)] = shown
+
 
 def set_up(cluster: Cluster, request: InternalRequest) -> Outcome:
     """Set the internal backup server up, or adjust the one that runs, and store its configuration last.
@@ -134,6 +151,9 @@ def _put_all(cluster: Cluster, request: InternalRequest, place: str, keys: Keys,
     # Before anything is written: half of a server beside somebody else's helps nobody.
     live = find_ours(cluster, DEPLOYMENT, name, place)
     find_ours(cluster, SERVICE, objects.SERVICE_NAME, place)
+    if not keys.kept_password:
+        # Never over one that another task has just made: it may seal the repository by now.
+        progress.make(cluster, keys.password_secret(home), "new content")
     for obj in keys.secrets(home, place):
         progress.put(cluster, obj, "new content")
     _put_claim(cluster, request, place, progress)

@@ -59,10 +59,9 @@ class Keys:
         return objects.labelled_secret(objects.REPOSITORY_PASSWORD, home, {PASSWORD_KEY: self.repository_password})
 
     def secrets(self, home: str, place: str) -> list[Object]:
-        """The Secrets, those of Che's namespace and that of the server's; a kept password stays out."""
+        """The Secrets but for the password's, those of Che's namespace and that of the server's."""
         who = {"username": objects.USERNAME, "password": self.server_password}
         return [
-            *([] if self.kept_password else [self.password_secret(home)]),
             objects.labelled_secret(objects.CREDENTIALS, home, who),
             objects.labelled_secret(objects.CONNECTION, home, {CA_KEY: self.authority}),
             objects.labelled_secret(objects.IDENTITY, place, self.identity),

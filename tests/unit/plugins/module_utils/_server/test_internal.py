@@ -17,7 +17,7 @@ from ansible_collections.community.che.plugins.module_utils._argspec import inte
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._selection import select
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
-from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
+from ansible_collections.community.che.plugins.module_utils._kube._errors import Conflict, WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V2,
     CLAIM,
@@ -37,6 +37,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 from ansible_collections.community.che.plugins.module_utils._server import _internal
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as names
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
+from ansible_collections.community.che.plugins.module_utils._server._internal_keys import Keys
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import OF_OTHER_SERVERS
 from ansible_collections.community.che.plugins.module_utils._server._manage import manage
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
@@ -158,6 +159,25 @@ def test_two_tasks_that_wait_for_the_same_pod_do_not_make_its_repository_at_once
 
     assert len(volume.held) == 1 and volume.held[0].startswith("che-backup-init-")
     assert api.names(LEASE, HOME) == []
+
+
+def test_the_password_that_another_task_has_just_made_is_never_replaced(
+    api: FakeApi, task: Task, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = _internal.keys_for
+
+    def looked_too_early(*arguments: Any) -> Keys:
+        keys = look(*arguments)
+        if not volume.opened:
+            monkeypatch.setattr(_internal, "keys_for", look)
+            task()
+        return keys
+
+    monkeypatch.setattr(_internal, "keys_for", looked_too_early)
+
+    with pytest.raises(Conflict, match="Another task sets the server up"):
+        task()
+    assert read_secret(api.cluster, HOME, names.REPOSITORY_PASSWORD, "")["repo-password"] == volume.password
 
 
 def test_the_deployment_has_its_old_name_only_where_no_operator_deletes_it(api: FakeApi, task: Task) -> None:
