@@ -27,7 +27,8 @@ options:
     description:
       - Name of a backup server that was configured with M(community.che.backup_server).
       - When it is not given, the environment variable E(BACKUP_SERVER_CONFIG_NAME) names it; else the only configured
-        one is used; when there are several, the one named C(eclipse-che-backup-server-config).
+        one is used; when there are several, the one that a backup or a restore used last; when none was used yet, the
+        one named C(eclipse-che-backup-server-config).
     type: str
   new_password:
     description:

@@ -15,8 +15,9 @@ description:
   - Checks the structure of the repository, reads data back, and holds each backup against its own manifest.
   - Every part must be there. Unless O(read_data=none), objects are fetched and their digests compared, and each dump of
     a database is streamed through where the module runs, and its length, its SHA-256 and its end compared.
-  - Fails when anything is damaged, with a result that gives each backup's verdict. Where restic finds damage, all
-    backups are read to learn which of them and which of their parts it affects, whatever O(id) and O(read_data) say.
+  - Fails when anything is damaged, or there is no backup, with a result that gives each backup's verdict. Where restic
+    finds damage, all backups are read to learn which of them and which of their parts it affects, whatever O(id) and
+    O(read_data) say. With O(id=latest), a newer backup that has lost a part is damage too.
   - A server that can't be reached is an error of its own, and never called damage.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
