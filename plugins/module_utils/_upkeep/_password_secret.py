@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
+from ansible_collections.community.che.plugins.module_utils._server._converge import is_ours
 from ansible_collections.community.che.plugins.module_utils._server._desired import (
     own_secret_names,
     pending_secret_name,
 )
+from ansible_collections.community.che.plugins.module_utils._server._internal_objects import (
+    CONFIGURATION,
+    REPOSITORY_PASSWORD,
+)
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     PASSWORD_KEY,
-    is_ours,
     key_of,
     read_secret,
     to_secret,
@@ -88,7 +92,7 @@ class Vault:
             name=self.secret,
             key=PASSWORD_KEY if PASSWORD_KEY in data else next(iter(data)),
             password=password.strip(),  # as restic reads it
-            managed=is_ours(raw) and self.secret == own_secret_names(self.server)[0],
+            managed=is_ours(raw) and (self.server, self.secret) in self._own_names(),
             immutable=bool(raw.get("immutable")),
         )
 
@@ -132,6 +136,10 @@ class Vault:
     def end(self) -> None:
         """Forget the change: it is done."""
         self.cluster.delete(SECRET, pending_secret_name(self.server), self.namespace)
+
+    def _own_names(self) -> tuple[tuple[str, str], ...]:
+        """Under which names this collection makes a server's Secret: the internal one's is that of the old operator."""
+        return (self.server, own_secret_names(self.server)[0]), (CONFIGURATION, REPOSITORY_PASSWORD)
 
     def _raw(self) -> Object:
         return self.cluster.get(SECRET, self.secret, self.namespace)

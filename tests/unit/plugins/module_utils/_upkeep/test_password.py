@@ -15,10 +15,11 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 from ansible_collections.community.che.plugins.module_utils._repository._keys import Key
 from ansible_collections.community.che.plugins.module_utils._repository._rest import RestAdapter
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
+from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import PASSWORD_KEY, read_secret, to_secret
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
-from ansible_collections.community.che.plugins.module_utils._upkeep import _password_work
+from ansible_collections.community.che.plugins.module_utils._upkeep import _password, _password_work
 from ansible_collections.community.che.plugins.module_utils._upkeep._password import change_password
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import PasswordRequest
 from unit.fake_api import FakeApi
@@ -124,3 +125,25 @@ def test_servers_that_are_not_locked_out_are_no_hindrance(
     change_password(api.cluster, a_request(**fields))
 
     assert passwords == opening
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_internal_server_s_own_secret_is_changed_unasked_and_no_other(
+    api: FakeApi, passwords: list[str], monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    monkeypatch.setattr(_password, "from_here", lambda _cluster, access, _namespace, _connection: access)
+    secret = objects.REPOSITORY_PASSWORD
+    stored = StoredServer(objects.CONFIGURATION, objects.internal_server("che"), secret, internal=True)
+    api.cluster.create(to_object(stored, "che"))
+    made = objects.labelled_secret(secret, "che", {PASSWORD_KEY: "old"})
+    if not ours:
+        made["metadata"]["labels"] = {"app.kubernetes.io/part-of": "backup.che.eclipse.org"}
+    api.cluster.create(made)
+    request = a_request(server=ServerOptions(name=objects.CONFIGURATION), change_named_secret=False)
+
+    if ours:
+        assert change_password(api.cluster, request)["stored"]
+        assert passwords == ["new"]
+    else:
+        with pytest.raises(CheError, match="this collection did not make"):
+            change_password(api.cluster, request)
