@@ -33,7 +33,8 @@ options:
     type: str
   state:
     description:
-      - V(present) stores the server. What the task leaves out stays as it is stored.
+      - V(present) stores the server. What the task leaves out stays as it is stored;
+        of what opens a server, nothing is shown to another host.
       - V(absent) removes it and the Secrets that this module made for it. The repository and its backups stay.
       - Of the internal server the volume and the Secret with the repository password stay, unless
         O(internal.remove_data=true).

@@ -80,10 +80,10 @@ def _kept_certificate(options: ServerOptions, live: StoredServer) -> str | None:
 
 
 def _kept_credentials(options: ServerOptions, live: StoredServer) -> str | None:
-    """The Secret that is stored, unless the task says other credentials, or means another kind of server."""
-    if options.say_credentials or (options.server and options.server.kind != live.server.kind):
-        return None
-    return live.credentials_secret
+    """The Secret that is stored, unless the task says other credentials, or means another server, which sees none."""
+    server = options.server or live.server
+    same = server.kind == live.server.kind and server.hostname == live.server.hostname
+    return live.credentials_secret if same and not options.say_credentials else None
 
 
 def desired(

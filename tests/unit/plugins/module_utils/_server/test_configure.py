@@ -196,6 +196,19 @@ def test_each_thing_that_changes_is_written_alone(
     assert task(**{**FULL, **change})["changed"] is False
 
 
+def test_another_host_does_not_get_to_see_the_credentials_of_the_one_that_is_stored(
+    task: Task, backups: Backups
+) -> None:
+    task(**FULL)
+
+    task(server=RestServer("elsewhere.example.org", "che", port=8000))
+    assert backups.last.credentials is None
+
+    task(**FULL)
+    task(server=RestServer("backup.example.org", "other", port=8000))
+    assert backups.last.credentials == UserAndPassword("che", "open")
+
+
 def test_what_the_task_leaves_out_stays(api: FakeApi, task: Task, backups: Backups) -> None:
     task(**FULL)
 
