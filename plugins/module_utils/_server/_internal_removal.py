@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
 from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome
 from ansible_collections.community.che.plugins.module_utils._server._converge import is_ours
+from ansible_collections.community.che.plugins.module_utils._server._desired import pending_secret_name
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import CONFIGURATION
 from ansible_collections.community.che.plugins.module_utils._server._internal_place import configuration, place_of
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import InternalRequest
@@ -36,6 +37,8 @@ def take_down(cluster: Cluster, request: InternalRequest) -> Outcome:
     ]
     if request.remove_data:
         parts += [(CLAIM, objects.DATA, place), (SECRET, objects.REPOSITORY_PASSWORD, home)]
+        # What an interrupted change of the password has left is about a repository that is gone.
+        parts.append((SECRET, pending_secret_name(CONFIGURATION), home))
     gone = []
     for kind, name, namespace in [*([(kind_of(stored.raw), CONFIGURATION, home)] if stored else []), *parts]:
         found = cluster.find(kind, name, namespace)

@@ -37,11 +37,12 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 from ansible_collections.community.che.plugins.module_utils._server import _internal
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as names
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
+from ansible_collections.community.che.plugins.module_utils._server._desired import pending_secret_name
 from ansible_collections.community.che.plugins.module_utils._server._internal_keys import Keys
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import OF_OTHER_SERVERS
 from ansible_collections.community.che.plugins.module_utils._server._manage import manage
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
-from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret
+from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret, to_secret
 from unit.fake_api import FakeApi, FakeClock, Request
 
 HOME = "che"
@@ -330,6 +331,7 @@ def test_the_volume_and_its_password_outlive_the_server(api: FakeApi, task: Task
 
 def test_the_data_go_only_when_that_is_asked_for(api: FakeApi, task: Task) -> None:
     task()
+    api.cluster.create(to_secret(pending_secret_name(names.CONFIGURATION), HOME, {"repo-password": "next"}))
     assert task(check_mode=True, state="absent", internal={"remove_data": True})["changed"] is True
     task(state="absent", internal={"remove_data": True})
     assert all_names(api) == {}
