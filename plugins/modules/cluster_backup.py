@@ -37,6 +37,15 @@ options:
         default, which would then be one of this collection.
     type: bool
     default: false
+  before_update:
+    description:
+      - This backup is made before an update of Che, which decides on its server where none is named.
+      - It is the only one that is configured; else the one with the annotation
+        C(che.eclipse.org/backup-before-update) V("true"), as the old Che operator chose; else the internal one.
+      - A server that was chosen so becomes nobody's default.
+    type: bool
+    default: false
+    version_added: 0.2.0
 attributes:
   diff_mode:
     description: A backup changes nothing in the installation, so there is no diff.
@@ -195,7 +204,12 @@ SPEC = (
     common_spec()
     + server_reference_spec()
     + run_spec()
-    + ArgumentSpec({"beside_legacy": {"type": "bool", "default": False}})
+    + ArgumentSpec(
+        {
+            "beside_legacy": {"type": "bool", "default": False},
+            "before_update": {"type": "bool", "default": False},
+        }
+    )
 )
 
 

@@ -37,7 +37,7 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
-from ansible_collections.community.che.plugins.module_utils._server._choose import none_configured
+from ansible_collections.community.che.plugins.module_utils._server._choose import wants_internal
 from ansible_collections.community.che.plugins.module_utils._server._internal import set_up
 from ansible_collections.community.che.plugins.module_utils._server._internal_request import InternalRequest
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
@@ -87,12 +87,12 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
 
 
 def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[str, Any] | None:
-    """Set the internal backup server up where the task names none and none is configured, as the old operator did.
+    """Set the internal backup server up where the task names none and none will do, as the old operator did.
 
     Returns:
         What the task returns of it; None when there is one to use.
     """
-    if not none_configured(cluster, request.namespace, request.server):
+    if not wants_internal(cluster, request.namespace, request.server):
         return None
     given, found = request.server.password, request.server.environment.repository_password
     with run.stage("set up", "Setting up internal backup server"):
@@ -112,11 +112,12 @@ def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[s
             ),
         )
         run.warnings.append(outcome.note)
+    lacking = "none is annotated" if request.server.before_update else "none was configured"
     return {
         "name": outcome.name,
         "repository": outcome.repository,
-        "chosen_because": "none was configured, so that the internal one is set up",
-        "made_default": True,
+        "chosen_because": f"{lacking}, so that the internal one is set up",
+        "made_default": not request.server.before_update,
     }
 
 
@@ -133,6 +134,9 @@ def _connect(cluster: Cluster, run: Run, request: BackupRequest) -> tuple[Reposi
             "This backup is in the same cluster as what it saves, and nowhere else: whoever loses the cluster loses "
             "both. Configure a backup server outside of it with community.che.backup_server."
         )
+    if request.server.before_update and request.server.leaves_choice:
+        # That rule is for these backups alone.
+        return repository, stale_locks
     return remember_choice(cluster, request.namespace, repository, request.check_mode), stale_locks
 
 

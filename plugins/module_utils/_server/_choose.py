@@ -20,7 +20,10 @@ from ansible_collections.community.che.plugins.module_utils._server._credentials
 )
 from ansible_collections.community.che.plugins.module_utils._server._host_keys import pinned
 from ansible_collections.community.che.plugins.module_utils._server._internal_objects import namespace_of
-from ansible_collections.community.che.plugins.module_utils._server._last_used import choose_unnamed
+from ansible_collections.community.che.plugins.module_utils._server._last_used import (
+    choose_before_update,
+    choose_unnamed,
+)
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import (
     CA_KEY,
@@ -57,14 +60,14 @@ def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> C
     """The server that a task means.
 
     What is said inline wins; then the name; then the only stored one; then the one that was used last; then the stored
-    one of the default name.
+    one of the default name. A backup before an update has its own rule, ``choose_before_update``.
 
     Raises:
         CheError: There is none, or several without a choice; a Secret is missing or lacks a key.
     """
     if options.is_inline:
         return ChosenServer(access_from_options(cluster, namespace, options), options.name or "", "given by the task")
-    stored, reason = _stored_choice(cluster, namespace, options.name)
+    stored, reason = _stored_choice(cluster, namespace, options)
     return ChosenServer(
         access_from_stored(cluster, namespace, stored, options),
         stored.name,
@@ -73,13 +76,17 @@ def choose_server(cluster: Cluster, namespace: str, options: ServerOptions) -> C
     )
 
 
-def none_configured(cluster: Cluster, namespace: str, options: ServerOptions) -> bool:
-    """Whether a task names no backup server, and none is stored."""
-    return not options.is_inline and not options.name and not raw_stored(cluster, namespace)
+def wants_internal(cluster: Cluster, namespace: str, options: ServerOptions) -> bool:
+    """Whether the internal server has to be set up: a task names none, and none of those that are stored will do."""
+    if not options.leaves_choice:
+        return False
+    if options.before_update:
+        return choose_before_update(list_stored(cluster, namespace)) is None
+    return not raw_stored(cluster, namespace)
 
 
-def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[StoredServer, str]:
-    if name:
+def _stored_choice(cluster: Cluster, namespace: str, options: ServerOptions) -> tuple[StoredServer, str]:
+    if name := options.name:
         stored = find_stored(cluster, namespace, name)
         if stored is None:
             raise CheError(
@@ -89,7 +96,7 @@ def _stored_choice(cluster: Cluster, namespace: str, name: str | None) -> tuple[
             )
         return stored, "named by the task"
     servers = list_stored(cluster, namespace)
-    choice = choose_unnamed(servers)
+    choice = choose_before_update(servers) if options.before_update else choose_unnamed(servers)
     if choice:
         return choice
     if servers:

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import kind_of
 from ansible_collections.community.che.plugins.module_utils._repository._server import Server
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME
 from ansible_collections.community.che.plugins.module_utils._server._stored import (
+    BEFORE_UPDATE_ANNOTATION,
     LAST_USED_ANNOTATION,
     StoredServer,
     list_usable,
@@ -36,6 +38,28 @@ def choose_unnamed(servers: Sequence[StoredServer]) -> tuple[StoredServer, str] 
     if latest is not None:
         return latest, "the last one used"
     return next(((stored, "it has the default name") for stored in servers if stored.name == DEFAULT_NAME), None)
+
+
+def choose_before_update(servers: Sequence[StoredServer]) -> tuple[StoredServer, str] | None:
+    """The server of a backup before an update that names none, and why; None where the internal one is to be set up.
+
+    It is the only one; else the annotated one; else the internal one, as the old operator chose (che-operator 7.42).
+
+    Raises:
+        CheError: Several are annotated.
+    """
+    if len(servers) == 1:
+        return servers[0], "the only one configured"
+    annotated = [stored for stored in servers if stored.before_update]
+    if len(annotated) > 1:
+        raise CheError(
+            f"Several backup servers are annotated for backups before an update: "
+            f"{', '.join(stored.name for stored in annotated)}",
+            next_step=f"Leave {BEFORE_UPDATE_ANNOTATION} on one of them, or name one with backup_server.",
+        )
+    if annotated:
+        return annotated[0], f"it has the annotation {BEFORE_UPDATE_ANNOTATION}"
+    return next(((stored, "it is the internal one") for stored in servers if stored.internal), None)
 
 
 def last_used(servers: Sequence[StoredServer]) -> StoredServer | None:

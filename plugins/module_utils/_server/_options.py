@@ -42,6 +42,7 @@ class ServerOptions:
 
     The fields that are named as options hold what these say. ``environment`` holds what else the process was told; of
     it, the server's name, URL and repository password are in the fields already, where no option says otherwise.
+    ``before_update`` says what the server is for, which decides where none is named.
     """
 
     name: str | None = None
@@ -64,12 +65,18 @@ class ServerOptions:
     ca_certificate: str | None = None
     ca_secret: str | None = None
     internal_connection: str = AUTO
+    before_update: bool = False
     environment: Environment = field(default_factory=Environment)
 
     @property
     def is_inline(self) -> bool:
         """Whether the task says all of the server, rather than naming one that is stored."""
         return self.server is not None
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether the task neither says all of a server nor names one."""
+        return not self.is_inline and not self.name
 
     @property
     def say_credentials(self) -> bool:
@@ -121,6 +128,7 @@ def options_from(
         ca_certificate=_certificate(params),
         ca_secret=params.get("server_ca_secret"),
         internal_connection=params.get("internal_connection") or AUTO,
+        before_update=bool(params.get("before_update")),
         environment=environment,
     )
     return replace(options, server=placed(server, options)) if server else options

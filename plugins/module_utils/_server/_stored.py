@@ -41,6 +41,8 @@ except ImportError:
 KIND_LABEL = "community.che/kind"
 CONNECTION_ANNOTATION = "community.che/connection-secret"
 LAST_USED_ANNOTATION = "community.che/last-used"
+# The old operator's own (che-operator 7.42, ``controllers/checlusterbackup``).
+BEFORE_UPDATE_ANNOTATION = "che.eclipse.org/backup-before-update"
 INTERNAL_COMPONENT = "che-backup-internal-rest-server"
 _COMPONENT = "app.kubernetes.io/component"
 SERVER_LABELS: Mapping[str, str] = {
@@ -63,7 +65,8 @@ class StoredServer:
     """One backup server as the cluster holds it.
 
     ``internal`` is the one that this collection runs in the cluster. ``last_used`` is when a backup or a restore last
-    made it the one that tasks use which name none: ISO 8601 in UTC, empty when none ever did.
+    made it the one that tasks use which name none: ISO 8601 in UTC, empty when none ever did. ``before_update`` says
+    that it is annotated as the one for backups before an update.
     """
 
     name: str
@@ -75,6 +78,7 @@ class StoredServer:
     ours: bool = True
     internal: bool = False
     last_used: str = field(default="", compare=False)
+    before_update: bool = field(default=False, compare=False)
     raw: Object = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -157,6 +161,7 @@ def read_stored(obj: Object) -> StoredServer:
         ours=ours,
         internal=ours and labels.get(_COMPONENT) == INTERNAL_COMPONENT,
         last_used=str(annotations.get(LAST_USED_ANNOTATION, "")),
+        before_update=str(annotations.get(BEFORE_UPDATE_ANNOTATION, "")).strip().lower() == "true",
         raw=obj,
     )
 

@@ -21,9 +21,14 @@ from ansible_collections.community.che.plugins.module_utils._server._internal_ob
     CONFIGURATION,
     internal_server,
 )
-from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
+from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import to_secret
-from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
+from ansible_collections.community.che.plugins.module_utils._server._stored import (
+    BEFORE_UPDATE_ANNOTATION,
+    LAST_USED_ANNOTATION,
+    StoredServer,
+    to_object,
+)
 from unit.che_objects import dump_log, install
 from unit.fake_api import FakeApi, Request
 from unit.fake_backup import a_request
@@ -103,6 +108,40 @@ def test_with_none_configured_the_internal_one_is_set_up_and_used(che: FakeApi, 
     assert again["backup_server"]["chosen_because"] == "the only one configured"
     assert again["backup_server"]["made_default"] is False
     assert "set up" not in [stage["name"] for stage in again["stages"]]
+
+
+@pytest.mark.usefixtures("password")
+def test_before_an_update_the_annotated_server_is_used_and_the_default_stays(
+    che: FakeApi, opened: list[Access]
+) -> None:
+    for name in ("one", "two", "three"):
+        store(che, name)
+    che.cluster.merge(CONFIG_MAP, "two", "che", {"metadata": {"annotations": {LAST_USED_ANNOTATION: "2026-01-01"}}})
+    che.cluster.merge(CONFIG_MAP, "three", "che", {"metadata": {"annotations": {BEFORE_UPDATE_ANNOTATION: "true"}}})
+
+    updating = back_up(che.cluster, a_request(server=replace(UNNAMED, before_update=True)))
+    usual = back_up(che.cluster, a_request(server=UNNAMED, run_id="r2"))
+    named = back_up(che.cluster, a_request(server=replace(UNNAMED, before_update=True, name="one"), run_id="r3"))
+
+    assert (updating["backup_server"]["name"], updating["backup_server"]["made_default"]) == ("three", False)
+    assert (usual["backup_server"]["name"], usual["backup_server"]["chosen_because"]) == ("two", "the last one used")
+    assert (named["backup_server"]["name"], named["backup_server"]["made_default"]) == ("one", True)
+
+
+@pytest.mark.usefixtures("password")
+def test_before_an_update_with_none_annotated_the_internal_one_is_set_up(che: FakeApi, opened: list[Access]) -> None:
+    for name in ("one", DEFAULT_NAME):
+        store(che, name)
+    server = replace(UNNAMED, before_update=True)
+
+    first = back_up(che.cluster, a_request(server=server))["backup_server"]
+    second = back_up(che.cluster, a_request(server=server, run_id="r2"))["backup_server"]
+    usual = back_up(che.cluster, a_request(server=UNNAMED, run_id="r3"))["backup_server"]
+
+    assert (first["name"], first["made_default"]) == (CONFIGURATION, False)
+    assert first["chosen_because"] == "none is annotated, so that the internal one is set up"
+    assert (second["name"], second["chosen_because"]) == (CONFIGURATION, "it is the internal one")
+    assert usual["name"] == DEFAULT_NAME
 
 
 def test_check_mode_sets_nothing_up(che: FakeApi, opened: list[Access]) -> None:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CONFIG_MAP,
     NAMESPACE,
@@ -13,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._last_used import (
+    choose_before_update,
     choose_unnamed,
     last_used,
     make_default,
@@ -22,6 +26,7 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
     LAST_USED_ANNOTATION,
     StoredServer,
     list_stored,
+    read_stored,
     to_object,
 )
 from unit.fake_api import FakeApi
@@ -51,6 +56,37 @@ EARLY, LATE = a_server("early", "2026-01-01T00:00:00+00:00"), a_server("late", "
 def test_the_choice(servers: list[StoredServer], chosen: tuple[str, str] | None) -> None:
     choice = choose_unnamed(servers)
     assert (choice and (choice[0].name, choice[1])) == chosen
+
+
+ANNOTATED = replace(a_server("annotated"), before_update=True)
+INTERNAL = replace(a_server("internal"), internal=True)
+
+
+@pytest.mark.parametrize(
+    ("servers", "chosen"),
+    [
+        ([], None),
+        ([a_server("one")], ("one", "the only one configured")),
+        ([LATE, ANNOTATED, INTERNAL], ("annotated", "it has the annotation che.eclipse.org/backup-before-update")),
+        ([LATE, a_server(DEFAULT_NAME), INTERNAL], ("internal", "it is the internal one")),
+        ([LATE, a_server(DEFAULT_NAME)], None),
+    ],
+)
+def test_the_choice_before_an_update(servers: list[StoredServer], chosen: tuple[str, str] | None) -> None:
+    choice = choose_before_update(servers)
+    assert (choice and (choice[0].name, choice[1])) == chosen
+
+
+def test_two_annotated_servers_are_a_question() -> None:
+    with pytest.raises(CheError, match="annotated, another"):
+        choose_before_update([ANNOTATED, replace(ANNOTATED, name="another")])
+
+
+@pytest.mark.parametrize(("value", "meant"), [("true", True), ("True ", True), ("false", False), ("", False)])
+def test_the_annotation_is_read(api: FakeApi, value: str, meant: bool) -> None:
+    obj = to_object(a_server("one"), "che")
+    obj["metadata"].setdefault("annotations", {})["che.eclipse.org/backup-before-update"] = value
+    assert read_stored(obj).before_update is meant
 
 
 @pytest.fixture(params=[CONFIG_MAP, SERVER_CONFIGURATION], ids=["ConfigMap", "CheBackupServerConfiguration"])
