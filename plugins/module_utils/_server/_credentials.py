@@ -111,7 +111,7 @@ def secret_data(credentials: Credentials) -> dict[str, str]:
     if credentials.session_token:
         raise UsageError(
             "Keys with a session token are temporary, and are never stored",
-            "s3_session_token",
+            "s3_session_token, AWS_SESSION_TOKEN",
             "Store keys that last, or give repository_url and the temporary keys to each backup and restore instead.",
         )
     return {ACCESS_KEY_ID_KEY: credentials.access_key_id, SECRET_ACCESS_KEY_KEY: credentials.secret_access_key}
