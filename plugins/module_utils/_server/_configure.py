@@ -124,8 +124,8 @@ def configure(cluster: Cluster, request: ServerRequest) -> Outcome:
     live = _readable(raw, options)
     known = completed(options, live)
     wanted = with_learned_host_keys(known, CONNECT_SECONDS)
-    # What is to be stored has to be said, by an option or by its own variable: no task puts what else the machine has for
-    # whoever runs it, such as its role's keys, into the cluster unasked.
+    # What is to be stored has to be said, by an option or by its own variable: no task puts what else the machine has,
+    # such as the keys of its role, into the cluster unasked.
     access = access_from_options(cluster, namespace, wanted, look_around=False)
     goal = desired(name, wanted, access.credentials, raw["kind"] if raw else storage_kind(cluster).kind, raw)
     initialized = connect(
