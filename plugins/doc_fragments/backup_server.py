@@ -193,7 +193,7 @@ options:
     default: auto
     version_added: 0.2.0
   restic_path:
-    description: The restic program where the module runs, version 0.17.1 or later.
+    description: The restic program where the module runs, version 0.17.3 or later.
     type: path
     default: restic
 """

@@ -19,7 +19,7 @@ requirements:
   - python >= 3.9
   - kubernetes >= 24.2.0
   - PyYAML >= 3.11
-  - restic >= 0.17.1
+  - restic >= 0.17.3
   - awscrt >= 0.19.0 (only for backup servers on S3)
 """
 

@@ -53,7 +53,7 @@ options:
     elements: str
     default: []
   restic_path:
-    description: The restic program where the module runs, version 0.17.1 or later.
+    description: The restic program where the module runs, version 0.17.3 or later.
     type: path
     default: restic
 attributes:

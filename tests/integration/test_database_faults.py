@@ -249,7 +249,7 @@ def test_restic_killed_while_loading_leaves_the_database_empty(bed: DatabaseBed,
 @pytest.mark.parametrize(
     ("says", "told"),
     [
-        ("restic 0.17.0 compiled with go1.22.5", "restic 0.17.0 is not one that will do: from 0.17.1 to below 1.0.0"),
+        ("restic 0.17.2 compiled with go1.22.5", "restic 0.17.2 is not one that will do: from 0.17.3 to below 1.0.0"),
         ("restic 1.0.0 compiled with go1.30", "restic 1.0.0 is not one that will do"),
         ("rclone v1.2.3", "does not say its version"),
         ("", "does not say its version"),

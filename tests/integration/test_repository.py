@@ -26,7 +26,7 @@ from ansible_collections.community.che.plugins.module_utils._repository import _
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
-from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
+from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION, Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._configure import connect
 from integration.rest_server import (
@@ -511,7 +511,7 @@ def test_several_writers_at_once(access: Access, restic: Restic, tmp_path: Path)
 
 def test_the_version(access: Access) -> None:
     restic = Restic(access)
-    assert restic.version() >= (0, 17, 1)
+    assert restic.version() >= MINIMUM_VERSION
     restic.check_version()
 
 
@@ -519,8 +519,8 @@ def test_the_version(access: Access) -> None:
     ("version", "refused"),
     [
         ("0.9.6", errors.ResticTooOld),
-        ("0.17.0", errors.ResticTooOld),
-        ("0.17.1", None),
+        ("0.17.2", errors.ResticTooOld),
+        ("0.17.3", None),
         ("0.100.0", None),
         ("1.0.0", errors.ResticTooNew),
     ],
@@ -536,10 +536,10 @@ def test_a_restic_of_another_version(
     error = _failure(check)
     assert type(error) is refused
     assert version in error.what
-    assert "from 0.17.1 to below 1.0.0" in error.what
+    assert "from 0.17.3 to below 1.0.0" in error.what
 
 
-@pytest.mark.parametrize("version", ["0.17.0", "1.0.0"])
+@pytest.mark.parametrize("version", ["0.17.2", "1.0.0"])
 def test_no_task_works_with_a_restic_of_another_version(access: Access, tmp_path: Path, version: str) -> None:
     """It is run for its version and for nothing else, before the server is asked anything."""
     log = tmp_path / "log"

@@ -34,8 +34,9 @@ from ansible_collections.community.che.plugins.module_utils._repository._snapsho
 
 __all__ = ["MINIMUM_VERSION", "BackupSummary", "Node", "Restic", "Snapshot"]
 
-MINIMUM_VERSION = (0, 17, 1)
-"""The first restic with all of the exit codes 10, 11 and 12, and with sizes in the snapshots."""
+MINIMUM_VERSION = (0, 17, 3)
+"""The oldest restic that the tests run. 10, 11 and 12 as exit codes, and sizes in the snapshots, came with 0.17.0 and
+0.17.1: https://github.com/restic/restic/blob/v0.17.3/CHANGELOG.md"""
 
 REFUSED_FROM = (1, 0, 0)
 """restic keeps its promises for as long as its first number stays: https://github.com/restic/restic#backward-compatibility"""

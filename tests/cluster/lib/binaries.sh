@@ -9,9 +9,9 @@ KUBERNETES_COMMANDS=(kube-apiserver kube-controller-manager kube-proxy kube-sche
 
 BUILD_FLAGS=(-mod=readonly -trimpath -buildvcs=false)
 
-# pinned_version MODULE: the version of the module that go/MODULE/go.mod requires.
+# pinned_version TOOL: the version of the module that go/TOOL/go.mod requires.
 pinned_version() {
-  sed -n "s|^\(require \)\?\s*[^ ]*/$1 \(v[^ ]*\)\$|\2|p" "$HERE/go/$1/go.mod" | head -n 1
+  sed -n "s|^\(require \)\?\s*[^ ]*/${1%-oldest} \(v[^ ]*\)\$|\2|p" "$HERE/go/$1/go.mod" | head -n 1
 }
 
 needed_go() {
@@ -88,13 +88,16 @@ link_tool() {
   done
 }
 
-# restic, what it runs in Jobs, and the servers that it is tested with outside of the cluster.
+# restic, now and as old as is supported, what it runs in Jobs, and the servers that it is tested with outside of the
+# cluster.
 build_restic_tools() {
   build_tool restic 3
+  build_tool restic-oldest 3
   build_tool rest-server 1
   build_tool versitygw 3
   build_tool rclone 2
   link_tool restic restic
+  link_tool restic-oldest restic-oldest
   link_tool rest-server rest-server
   link_tool versitygw versitygw
   link_tool rclone rclone
