@@ -26,7 +26,8 @@ from ansible_collections.community.che.plugins.module_utils._repository import _
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
-from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION, Restic
+from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
+from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server._configure import connect
 from integration.rest_server import (

@@ -10,7 +10,11 @@ comes out inside the error line.
 
 from __future__ import annotations
 
-from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION, REFUSED_FROM
+from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import (
+    MINIMUM_VERSION,
+    REFUSED_FROM,
+    dotted,
+)
 
 _COMMON = r"""
 set -u
@@ -169,7 +173,7 @@ def _versions(script: str) -> str:
     for name, version in (("OLDEST", MINIMUM_VERSION), ("REFUSED", REFUSED_FROM)):
         major, minor, patch = version
         script = script.replace(f"@{name}@", str(major * 1_000_000 + minor * 1_000 + patch))
-        script = script.replace(f"@{name}_WORDS@", ".".join(map(str, version)))
+        script = script.replace(f"@{name}_WORDS@", dotted(version))
     return script
 
 

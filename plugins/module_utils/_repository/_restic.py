@@ -15,31 +15,26 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._check import read_check
 from ansible_collections.community.che.plugins.module_utils._repository._errors import (
+    AccessDenied,
     FileTooLarge,
+    NoRepository,
     NoSnapshot,
     NotRemoved,
     RepositoryDamaged,
+    RepositoryExists,
     ResticFailed,
-    ResticTooNew,
-    ResticTooOld,
     SnapshotIncomplete,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._process import OutputLimitExceeded
 from ansible_collections.community.che.plugins.module_utils._repository._restic_command import ResticCommand
+from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import require_supported
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import (
     BackupSummary,
     Node,
     Snapshot,
 )
 
-__all__ = ["MINIMUM_VERSION", "BackupSummary", "Node", "Restic", "Snapshot"]
-
-MINIMUM_VERSION = (0, 17, 3)
-"""The oldest restic that the tests run. 10, 11 and 12 as exit codes, and sizes in the snapshots, came with 0.17.0 and
-0.17.1: https://github.com/restic/restic/blob/v0.17.3/CHANGELOG.md"""
-
-REFUSED_FROM = (1, 0, 0)
-"""restic keeps its promises for as long as its first number stays: https://github.com/restic/restic#backward-compatibility"""
+__all__ = ["BackupSummary", "Node", "Restic", "Snapshot"]
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{8,64}")
 _UNLOCKED = re.compile(r"successfully removed (\d+) locks")
@@ -82,32 +77,24 @@ class Restic:
             ResticTooOld: It is older than ``MINIMUM_VERSION``.
             ResticTooNew: It is ``REFUSED_FROM`` or newer.
         """
-        version = self.version()
-        known = f"from {_dotted(MINIMUM_VERSION)} to below {_dotted(REFUSED_FROM)} will do"
-        if version >= REFUSED_FROM:
-            raise ResticTooNew(
-                f"restic {_dotted(version)} is newer than this collection knows: {known}",
-                self._command.binary,
-                "Install one of those, or name its path; or see whether there is a newer version of the collection.",
-            )
-        if version < MINIMUM_VERSION:
-            raise ResticTooOld(
-                f"restic {_dotted(version)} is too old: {known}",
-                self._command.binary,
-                "Install a newer one, or name its path.",
-            )
+        require_supported(self.version(), self._command.binary)
 
     def init(self) -> str:
         """Make a new repository, open it once, and return its id.
 
         restic writes the key before it claims the place, so that of two that do this at the same time both can end
-        well and leave a repository that nobody opens. Opening it lets the last one notice.
+        well and leave a repository that nobody opens. Opening it lets the last one notice, also where the server keeps
+        the last one from claiming the place: its key lies there nevertheless.
 
         Raises:
             RepositoryExists: There is one already, whatever its password.
             RepositoryDamaged: Another one was made at the same place and time.
         """
-        output = self._write("init")
+        try:
+            output = self._write("init")
+        except AccessDenied:
+            self._require_no_other()
+            raise
         with self._understanding("init"):
             made = str(_message(output, "initialized")["id"])
         if self.repository_id() != made:
@@ -117,6 +104,16 @@ class Restic:
                 "Remove what lies there, then initialise it once.",
             )
         return made
+
+    def _require_no_other(self) -> None:
+        """Find out whether a refused ``init`` was too late: a REST server lets nobody overwrite the configuration."""
+        with suppress(AccessDenied, NoRepository):
+            self.repository_id()
+            raise RepositoryExists(
+                "Another task made a repository at the same place and time",
+                self._command.location,
+                "Use it, or another path.",
+            )
 
     def repository_id(self) -> str:
         """The id of the repository, 64 hexadecimal digits."""
@@ -284,7 +281,3 @@ def _checked_tag(tag: str) -> str:
     if not tag or "," in tag:
         raise ValueError("a tag is empty or has a comma")
     return tag
-
-
-def _dotted(version: tuple[int, int, int]) -> str:
-    return ".".join(map(str, version))

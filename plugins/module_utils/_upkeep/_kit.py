@@ -27,7 +27,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._credent
     SshKey,
     UserAndPassword,
 )
-from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION
+from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION, dotted
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, Backup
@@ -110,7 +110,7 @@ def kit_text(namespace: str, repository: Repository, backups: list[Backup]) -> s
                 "format": FORMAT,
                 "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "made_by": f"community.che {COLLECTION_VERSION}",
-                "restic": f"{'.'.join(map(str, MINIMUM_VERSION))} or newer",
+                "restic": f"{dotted(MINIMUM_VERSION)} or newer",
                 "backup_server": repository.server_name,
                 "server": {repository.access.server.kind: dict(repository.access.server.to_spec())},
                 "repository_id": repository.id,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.community.che.plugins.module_utils._repository._restic import MINIMUM_VERSION
+from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION, dotted
 
 ROOT = Path(__file__).resolve().parents[5]
-OLDEST = ".".join(map(str, MINIMUM_VERSION))
+OLDEST = dotted(MINIMUM_VERSION)
 WRITTEN = ("README.md", "docs/*.md", "meta/*", "plugins/modules/*.py", "plugins/doc_fragments/*.py", "roles/*/meta/*")
 SAID = re.compile(r"(\d+\.\d+\.\d+) (?:or|and) (?:newer|later)|restic >= (\d+\.\d+\.\d+)")
 
