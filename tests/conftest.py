@@ -37,6 +37,7 @@ sys.path.insert(0, str(link_farm()))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run every case of the soak tests instead of a seeded sample")
+    parser.addoption("--restic", metavar="NAME", help="run the integration tests with this program as their restic")
 
 
 def pytest_configure(config: pytest.Config) -> None:

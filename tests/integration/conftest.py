@@ -6,8 +6,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from integration.rest_server import tool
+
+
+@pytest.fixture(scope="session", autouse=True)
+def other_restic(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """With ``--restic``, the tests and all that they run find that program where they look for restic."""
+    name = request.config.getoption("--restic")
+    if not name:
+        yield
+        return
+    folder = tmp_path_factory.mktemp("other-restic")
+    (folder / "restic").symlink_to(tool(name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,14 @@ OF_A_KIND = pytest(
 ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
 SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
 _FREE = SERVE_V1.name
+# What relies on restic's words and exit codes, once more with the oldest restic that is accepted.
+WITH_OLDEST_RESTIC = pytest(
+    "with-oldest-restic",
+    "--restic=restic-oldest",
+    *(f"tests/integration/test_{name}.py" for name in ("repository", "upkeep")),
+    minutes=30,
+    needs_cluster=True,
+)
 MAIN = (
     CLUSTER_UP,
     *ALL_GENERATIONS,
@@ -94,10 +102,11 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            *("own_cluster", "repository", "s3_repository", "sftp_repository", "upkeep", "recovery_kit", "sftp_jobs"),
-            *("database_faults", "database_scripts", "database_swap"),
+            *("own_cluster", "repository", "oldest_restic", "s3_repository", "sftp_repository", "upkeep"),
+            *("recovery_kit", "sftp_jobs", "database_faults", "database_scripts", "database_swap"),
         )
     ),
+    WITH_OLDEST_RESTIC,
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),

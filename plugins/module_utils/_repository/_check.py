@@ -28,6 +28,7 @@ _TROUBLE = re.compile(
 _ADVICE = re.compile(
     r"The repository (contains damaged|is damaged|index is damaged)|restic repair |Damaged pack files|error for tree"
 )
+_REPAIR = re.compile(r"^restic repair packs((?: [0-9a-f]{64})+)$", re.MULTILINE)
 _FEW = 100
 
 
@@ -63,16 +64,16 @@ def read_check(command: ResticCommand, finished: Finished) -> CheckReport:
             command.location,
             "See whether the server is up, then try again.",
         )
-    return CheckReport(tuple(damage[:_FEW]) or (_FOUND,), _broken_packs(finished.stdout))
+    return CheckReport(tuple(damage[:_FEW]) or (_FOUND,), _broken_packs(finished))
 
 
-def _broken_packs(stdout: bytes) -> tuple[str, ...]:
-    """The packs that restic 0.18 and later name in their summary."""
-    for line in reversed(stdout.splitlines()):
+def _broken_packs(finished: Finished) -> tuple[str, ...]:
+    """The packs that restic names in its summary; before 0.18, which has none, in its advice."""
+    for line in reversed(finished.stdout.splitlines()):
         try:
             summary = json.loads(line)
         except ValueError:
             continue
         if isinstance(summary, dict):
             return tuple(map(str, summary.get("broken_packs") or ()))
-    return ()
+    return tuple(pack for found in _REPAIR.findall(finished.stderr) for pack in found.split())

@@ -34,6 +34,9 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 
 _MESSAGE_LIMIT = 600
 
+# How the last words of restic before 0.18 begin; of a lock they take several lines, the first of which names its holder.
+_PLAIN_ENDS = ("Fatal:", "unable to create lock")
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -250,5 +253,5 @@ def _unread_file(data: Mapping[str, Any]) -> str:
 
 def _plain_end(lines: Sequence[str]) -> str:
     plain = [line for line in lines if not line.startswith("{")]
-    fatal = [number for number, line in enumerate(plain) if line.startswith("Fatal:")]
-    return " ".join(plain[fatal[-1] if fatal else -1 :])
+    ends = [number for number, line in enumerate(plain) if line.startswith(_PLAIN_ENDS)]
+    return " ".join(plain[ends[-1] if ends else -1 :])

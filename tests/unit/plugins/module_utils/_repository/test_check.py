@@ -19,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 
 ACCESS = Access(RestServer("backup.example.org", "che", port=8000), "sesame", UserAndPassword("che", "s3cret"))
 PACK = "60d3479aa1d6f7537c9e8fcbffab0bf031a4c6487905cff1502f2ce4893d7aa9"
+OTHER_PACK = "b1c62660099294741a7d852fb6015d6d9267b705583ef1d12712d5c8e7cb0e57"
 FOUND = {"message_type": "exit_error", "code": 1, "message": "Fatal: repository contains errors"}
 ADVICE = "\nThe repository is damaged and must be repaired. Please follow the troubleshooting guide.\n\n"
 REFUSED = 'error: Get "https://backup.example.org:8000/che/index/?s3cret": dial tcp 10.0.0.1:8000: connection refused'
@@ -65,8 +66,15 @@ def test_damage_that_restic_has_no_words_for_is_damage(ends: Any) -> None:
 
 
 def test_an_older_restic_writes_text(ends: Any) -> None:
-    restic = ends(1, f"pack {PACK}: does not exist\nFatal: repository contains errors\n", "no JSON\n")
-    assert restic.inspect().errors == (f"pack {PACK}: does not exist",)
+    """As recorded from restic 0.17.3."""
+    damage = f"pack {PACK} contains 1 errors: [unexpected pack id 2f11898f7c5e40ff]"
+    advice = (
+        "The repository contains damaged pack files. These damaged files must be removed to repair the repository.\n\n"
+        f"restic repair packs {PACK} {OTHER_PACK}\nrestic repair snapshots --forget\n\n"
+        "Damaged pack files can be caused by backend problems, hardware problems or bugs in restic.\n"
+    )
+    report = ends(1, f"{damage}\n\n{advice}Fatal: repository contains errors\n", "no JSON\n").inspect()
+    assert (report.errors, report.packs) == ((damage,), (PACK, OTHER_PACK))
 
 
 def test_a_server_that_went_away_is_no_damage(ends: Any) -> None:

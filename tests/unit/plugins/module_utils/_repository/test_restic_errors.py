@@ -56,6 +56,17 @@ def test_an_incomplete_backup_names_what_could_not_be_read() -> None:
     assert "/secrets/a.yaml: permission denied" in str(explain_failure(3, stderr, ON, ()))
 
 
+def test_a_lock_s_holder_is_named_in_the_plain_words_of_restic_0_17_3() -> None:
+    stderr = (
+        "unable to create lock in backend: repository is already locked exclusively by PID 1753 on vm by root (UID 0)\n"
+        "lock was created at 2026-11-21 18:48:33 (3.860530833s ago)\nstorage ID 0fc3faf5\n"
+        "the `unlock` command can be used to remove stale locks\n"
+    )
+    error = explain_failure(11, stderr, ON, ())
+    assert type(error) is errors.RepositoryLocked
+    assert "PID 1753 on vm" in error.what
+
+
 def test_without_an_exit_error_the_last_line_speaks() -> None:
     stderr = "first try\nStat(<config/>) returned error, retrying after 1s: connection refused\n\n"
     assert last_words(stderr, ()) == "Stat(<config/>) returned error, retrying after 1s: connection refused"
