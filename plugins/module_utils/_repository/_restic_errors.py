@@ -34,7 +34,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 
 _MESSAGE_LIMIT = 600
 
-# How the last words of restic before 0.18 begin; of a lock they take several lines, the first of which names its holder.
+# How the last words of restic before 0.18 begin; of a lock they are several lines, the first of which names its holder.
 _PLAIN_ENDS = ("Fatal:", "unable to create lock")
 
 
@@ -50,6 +50,7 @@ class _Known:
 _INCOMPLETE = _Known(SnapshotIncomplete, "restic could not save everything", "Make all of it readable, then try again.")
 _LOCKED = _Known(RepositoryLocked, "The repository is locked by another restic", "Wait for its end, then try again.")
 _FULL = _Known(ServerFault, "The backup server is full", "Make room there, then try again.")
+_EXISTS = _Known(RepositoryExists, "There is a repository already", "Use it, or another path.")
 _NO_SNAPSHOT = _Known(NoSnapshot, "The repository has no such snapshot", "List the backups that it has.")
 
 _DAMAGED_DATA = _Known(
@@ -74,10 +75,9 @@ _BY_EXIT_CODE: Mapping[int, _Known] = {
 
 # Where restic says 1 for everything, its words decide.
 _BY_WORDS: Sequence[tuple[str, _Known]] = (
-    (
-        "config file already exists",
-        _Known(RepositoryExists, "There is a repository already", "Use it, or another path."),
-    ),
+    ("config file already exists", _EXISTS),
+    # The same of an S3 server.
+    ("master key and config already initialized", _EXISTS),
     ("no matching ID found", _NO_SNAPSHOT),
     ("<snapshot/", _NO_SNAPSHOT),
     ("not found in snapshot", _Known(NoSuchFile, "The snapshot has no such file", "Choose another backup.")),

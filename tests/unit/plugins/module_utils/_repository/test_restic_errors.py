@@ -32,6 +32,11 @@ def _exit_error(code: int, message: str) -> str:
         (12, "Fatal: wrong password or no key found", errors.WrongPassword),
         (3, "Warning: at least one source file could not be read", errors.SnapshotIncomplete),
         (1, "Fatal: create repository at x failed: config file already exists", errors.RepositoryExists),
+        (
+            1,
+            "create key in repository at x failed: repository master key and config already initialized",
+            errors.RepositoryExists,
+        ),
         (1, 'Fatal: failed to find snapshot: no matching ID found for prefix "deadbeef"', errors.NoSnapshot),
         (1, "failed to load snapshot 0123456789: <snapshot/0123456789> does not exist", errors.NoSnapshot),
         (1, "Fatal: unable to save snapshot: snapshot is empty", errors.SnapshotIncomplete),
