@@ -158,9 +158,8 @@ def test_it_does_all_that_is_asked_of_restic(access: Access, kind: str, tmp_path
     assert oldest.inspect("100%") == CheckReport()
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("first", "second"), TURNS)
-def test_they_take_turns_in_a_repository(access: Access, kind: str, first: str, second: str, tmp_path: Path) -> None:
+def test_they_take_turns_in_a_repository(access: Access, first: str, second: str, tmp_path: Path) -> None:
     folder = saved(tmp_path, "installation")
     one, other = restic(access, first), restic(access, second)
     made = one.init()
@@ -280,12 +279,12 @@ def _in_a_job(access: Access, binary: str) -> dict[str, str]:
     return {"CHE_RESTIC": tool(binary), "CHE_RESTIC_OPTIONS": " ".join([*adapter.options(), *options])}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("sender", "loader"), TURNS)
-def test_a_database_is_sent_by_the_one_and_loaded_by_the_other(
-    bed: Bed, access: Access, kind: str, sender: str, loader: str
-) -> None:
-    name = f"{kind}_{sender}".replace("-", "_")
+@pytest.mark.parametrize(
+    ("kind", "sender", "loader"),
+    [*(("rest", *turn) for turn in TURNS), ("awss3", OLDEST, OLDEST), ("sftp", OLDEST, OLDEST)],
+)
+def test_a_database_is_sent_and_loaded_by_jobs(bed: Bed, access: Access, kind: str, sender: str, loader: str) -> None:
+    name = f"{kind}_{sender}_{loader}".replace("-", "_")
     rows = "CREATE TABLE notes AS SELECT n, md5(n::text) AS note FROM generate_series(1, 20000) AS n"
     databases = bed.databases
     databases.create(name, rows)
