@@ -84,7 +84,7 @@ _FREE = SERVE_V1.name
 WITH_OLDEST_RESTIC = pytest(
     "with-oldest-restic",
     "--restic=restic-oldest",
-    *(f"tests/integration/test_{name}.py" for name in ("repository", "upkeep")),
+    *(f"tests/integration/test_{name}.py" for name in ("repository", "repository_faults", "upkeep")),
     minutes=30,
     needs_cluster=True,
 )
@@ -102,8 +102,8 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            *("own_cluster", "repository", "oldest_restic", "s3_repository", "sftp_repository", "upkeep"),
-            *("recovery_kit", "sftp_jobs", "database_faults", "database_scripts", "database_swap"),
+            *("own_cluster", "repository", "repository_faults", "oldest_restic", "s3_repository", "sftp_repository"),
+            *("upkeep", "recovery_kit", "sftp_jobs", "database_faults", "database_scripts", "database_swap"),
         )
     ),
     WITH_OLDEST_RESTIC,
