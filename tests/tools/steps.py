@@ -75,19 +75,20 @@ OF_A_KIND = pytest(
     after="serve-v1",
 )
 
-# The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
-# cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
-ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
-SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
-_FREE = SERVE_V1.name
 # What relies on restic's words and exit codes, once more with the oldest restic that is accepted.
 WITH_OLDEST_RESTIC = pytest(
-    "with-oldest-restic",
+    "soak-with-oldest-restic",
     "--restic=restic-oldest",
     *(f"tests/integration/test_{name}.py" for name in ("repository", "repository_faults", "upkeep")),
     minutes=30,
     needs_cluster=True,
 )
+
+# The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
+# cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
+ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
+SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
+_FREE = SERVE_V1.name
 MAIN = (
     CLUSTER_UP,
     *ALL_GENERATIONS,
@@ -106,7 +107,6 @@ BESIDE = (
             *("upkeep", "recovery_kit", "sftp_jobs", "database_faults", "database_scripts", "database_swap"),
         )
     ),
-    WITH_OLDEST_RESTIC,
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
@@ -138,6 +138,7 @@ def soak_steps() -> tuple[Step, ...]:
     )
     return (
         CLUSTER_UP,
+        WITH_OLDEST_RESTIC,
         *(
             pytest(
                 f"soak-{file.stem.removeprefix('test_')}",
