@@ -65,6 +65,9 @@ _DAMAGE = re.compile(
     r"|<(data|index)/\w+> does not exist"
 )
 
+# The same as the <snapshot/ below, in the words of an SFTP and an S3 server.
+_NOT_THERE = re.compile(r"failed to load snapshot \S+: (file does not exist|The specified key does not exist)")
+
 # https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _BY_EXIT_CODE: Mapping[int, _Known] = {
     3: _INCOMPLETE,
@@ -225,6 +228,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 def _by_words(words: str) -> _Known | None:
     if _DAMAGE.search(words) and "is damaged: " not in words:
         return _DAMAGED_DATA
+    if _NOT_THERE.search(words):
+        return _NO_SNAPSHOT
     return next((known for fragment, known in _BY_WORDS if fragment in words), None)
 
 

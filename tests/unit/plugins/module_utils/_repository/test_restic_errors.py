@@ -39,6 +39,8 @@ def _exit_error(code: int, message: str) -> str:
         ),
         (1, 'Fatal: failed to find snapshot: no matching ID found for prefix "deadbeef"', errors.NoSnapshot),
         (1, "failed to load snapshot 0123456789: <snapshot/0123456789> does not exist", errors.NoSnapshot),
+        (1, "failed to load snapshot 0123abcd: file does not exist", errors.NoSnapshot),
+        (1, "failed to load snapshot [null]: The specified key does not exist.", errors.NoSnapshot),
         (1, "Fatal: unable to save snapshot: snapshot is empty", errors.SnapshotIncomplete),
         (1, 'Fatal: cannot dump file: path "/nope" not found in snapshot', errors.NoSuchFile),
         (1, "Fatal: unexpected HTTP response (401): 401 Unauthorized", errors.AccessDenied),
