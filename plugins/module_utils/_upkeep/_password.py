@@ -13,14 +13,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
-from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._errors import NoRepository, WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
@@ -31,6 +29,11 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._password_se
     PasswordSecret,
     Pending,
     Vault,
+)
+from ansible_collections.community.che.plugins.module_utils._upkeep._password_twins import (
+    require_no_other_holder,
+    require_unused,
+    twins,
 )
 from ansible_collections.community.che.plugins.module_utils._upkeep._password_work import (
     Work,
@@ -76,7 +79,7 @@ def _look(cluster: Cluster, request: PasswordRequest) -> Work:
     access = chosen.access
     if chosen.internal_namespace:
         access = from_here(cluster, access, chosen.internal_namespace, request.server.internal_connection)
-    work = Work(cluster, request, chosen, access, vault, _twins(stored, servers))
+    work = Work(cluster, request, chosen, access, vault, twins(stored, servers))
     work.keyring(access.password).check_version()
     adapter = adapter_for(access)
     if not adapter.probe(CONNECT_SECONDS):
@@ -96,37 +99,6 @@ def _require_own_secret(stored: StoredServer, servers: list[StoredServer], names
         )
 
 
-def _twins(stored: StoredServer, servers: list[StoredServer]) -> tuple[StoredServer, ...]:
-    """The servers that lead to the same repository, with a Secret of their own."""
-    place = adapter_for(Access(stored.server, "")).location
-    others = [each for each in servers if each.password_secret != stored.password_secret]
-    return tuple(each for each in others if adapter_for(Access(each.server, "")).location == place)
-
-
-def _require_no_other_holder(work: Work, old: str) -> None:
-    """What another server's Secret holds must go on to open the repository.
-
-    Raises:
-        CheError: A Secret holds the password whose key is to be removed.
-    """
-    for twin in work.twins:
-        vault = replace(work.vault, server=twin.name, secret=twin.password_secret)
-        if _holds(vault, old):
-            raise CheError(
-                f"The server {twin.name} leads to the same repository, and its Secret holds the password to be removed",
-                vault.on,
-                "Let both name one Secret, with repository_password_secret; or set remove_old_key: false, and give the "
-                "other server the new password too.",
-            )
-
-
-def _holds(vault: Vault, password: str) -> bool:
-    try:
-        return vault.read().password == password
-    except CheError:
-        return False  # without a password it opens nothing now either
-
-
 def _change(work: Work) -> dict[str, Any]:
     held, pending = work.vault.read(), work.vault.pending()
     work.resumed = pending is not None
@@ -139,10 +111,12 @@ def _change(work: Work) -> dict[str, Any]:
             "Run the task once without new_password, which ends it; then give the new one.",
         )
     before = _keys(work, held, pending)
+    if work.request.remove_keys:
+        require_unused(work)
     if pending is not None:
         _require_permission(work, held)
         if work.request.remove_old_key:
-            _require_no_other_holder(work, pending.old)
+            require_no_other_holder(work, pending.old)
         if work.request.check_mode:
             return _planned(work, pending, before)
         _carry_out(work, pending, held)

@@ -147,3 +147,18 @@ def test_the_internal_server_s_own_secret_is_changed_unasked_and_no_other(
     else:
         with pytest.raises(CheError, match="this collection did not make"):
             change_password(api.cluster, request)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_key_that_another_server_uses_is_not_removed(api: FakeApi, passwords: list[str], check_mode: bool) -> None:
+    put_server(api, "main", "one", "old")
+    put_server(api, "retention", "two", "another")
+    passwords += ["another", "forgotten"]
+
+    for new in ("old", "new"):
+        with pytest.raises(CheError, match="remove_keys names the key another-, with which the server retention"):
+            change_password(api.cluster, a_request(new_password=new, remove_keys=("another",), check_mode=check_mode))
+    assert passwords == ["old", "another", "forgotten"]
+
+    change_password(api.cluster, a_request(new_password="old", remove_keys=("forgotten",)))
+    assert passwords == ["old", "another"]
