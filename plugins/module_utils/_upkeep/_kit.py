@@ -28,6 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._credent
     UserAndPassword,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION, dotted
+from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, Backup
@@ -37,8 +38,8 @@ FORMAT = 1
 KIT = "recovery_kit"
 _TEMPLATE = re.compile(r"\{[{%#]")
 _HEAD = """\
-# A recovery kit of community.che: with this file, its vault password, Ansible and restic, the backups below can be
-# listed, verified and restored on a bare cluster. Whoever can decrypt it can read every backup.
+# A recovery kit of community.che: with this file, its vault password and what recovery_kit.needs names, the backups
+# below can be listed, verified and restored on a bare cluster. Whoever can decrypt it can read every backup.
 #
 # It is a file of variables. Put it beside you as kit.yml, still encrypted, and run what recovery_kit.commands says.
 """
@@ -110,7 +111,7 @@ def kit_text(namespace: str, repository: Repository, backups: list[Backup]) -> s
                 "format": FORMAT,
                 "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "made_by": f"community.che {COLLECTION_VERSION}",
-                "restic": f"{dotted(MINIMUM_VERSION)} or newer",
+                "needs": _needs(repository.access),
                 "backup_server": repository.server_name,
                 "server": {repository.access.server.kind: dict(repository.access.server.to_spec())},
                 "repository_id": repository.id,
@@ -154,6 +155,17 @@ def server_variables(access: Access) -> dict[str, Any]:
         # What a URL has no place for, by the names that the kind gives it: s3-region, s3-bucket-lookup.
         said.update({name.replace("-", "_"): value for name, value in access.server.extras().items()})
     return {name: value for name, value in said.items() if value}
+
+
+def _needs(access: Access) -> list[str]:
+    """What has to be installed where the commands are run."""
+    by_kind = {AwsS3Server.kind: ["the Python package awscrt"], SftpServer.kind: ["the OpenSSH client"]}
+    return [
+        "ansible-core",
+        "the Python packages kubernetes and PyYAML",
+        f"restic {dotted(MINIMUM_VERSION)} or newer",
+        *by_kind.get(access.server.kind, []),
+    ]
 
 
 def _commands(newest: Backup) -> list[str]:

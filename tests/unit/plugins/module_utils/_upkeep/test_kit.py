@@ -24,6 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._server._options imp
 from ansible_collections.community.che.plugins.module_utils._upkeep._kit import (
     _as_variables,
     _by_restic_alone,
+    _needs,
     server_variables,
 )
 from unit.ssh_keys import private_key, public_key
@@ -105,3 +106,16 @@ def test_without_ansible_a_private_key_is_made_one_that_ssh_accepts() -> None:
 
 def test_without_ansible_and_without_files_restic_comes_first() -> None:
     assert _by_restic_alone(ACCESSES[1])["commands"][0].startswith("restic ")
+
+
+@pytest.mark.parametrize(
+    ("access", "needed"),
+    [
+        (ACCESSES[0], []),
+        (ACCESSES[2], ["the Python package awscrt"]),
+        (Access(SftpServer("che", "backups.example.com", "che"), "sesame"), ["the OpenSSH client"]),
+    ],
+)
+def test_what_has_to_be_installed_is_said_for_each_kind(access: Access, needed: list[str]) -> None:
+    assert _needs(access)[3:] == needed
+    assert any(one.startswith("restic 0.") for one in _needs(access))
