@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.community.che.plugins.module_utils._errors import UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CLAIM,
@@ -25,7 +26,11 @@ _KEPT = "The volume with the backups and their password stay; internal.remove_da
 
 
 def take_down(cluster: Cluster, request: InternalRequest) -> Outcome:
-    """Remove the internal backup server; its volume and the password of its repository only where that is asked for."""
+    """Remove the internal backup server; its volume and the password of its repository only where that is asked for.
+
+    Raises:
+        UsageError: The password is there, and its volume must be elsewhere.
+    """
     stored = configuration(cluster, request.namespace)
     home, place = request.namespace, place_of(request, stored)
     parts = [
@@ -36,6 +41,8 @@ def take_down(cluster: Cluster, request: InternalRequest) -> Outcome:
         (SECRET, objects.CONNECTION, home),
     ]
     if request.remove_data:
+        if stored is None:
+            _require_volume(cluster, home, place)
         parts += [(CLAIM, objects.DATA, place), (SECRET, objects.REPOSITORY_PASSWORD, home)]
         # What an interrupted change of the password has left is about a repository that is gone.
         parts.append((SECRET, pending_secret_name(CONFIGURATION), home))
@@ -53,3 +60,15 @@ def take_down(cluster: Cluster, request: InternalRequest) -> Outcome:
         before={"objects": gone} if gone else {},
         note="" if request.remove_data or not gone else _KEPT,
     )
+
+
+def _require_volume(cluster: Cluster, home: str, place: str) -> None:
+    """Without its configuration nothing says where the server ran; the password must not go alone."""
+    password = cluster.find(SECRET, objects.REPOSITORY_PASSWORD, home)
+    if password and is_ours(password) and cluster.find(CLAIM, objects.DATA, place) is None:
+        raise UsageError(
+            "The repository password of the internal backup server is there, and its volume is not",
+            CLAIM.named(objects.DATA, place),
+            f"Say with internal.namespace where the server ran. If the volume is gone, delete the Secret "
+            f"{objects.REPOSITORY_PASSWORD} by hand.",
+        )

@@ -356,6 +356,12 @@ def test_it_can_live_in_another_namespace(api: FakeApi, task: Task, volume: Volu
     task(state="absent")
     assert sorted(all_names(api, "backups")) == ["PersistentVolumeClaim"]
 
+    with pytest.raises(UsageError, match="its volume is not"):
+        task(state="absent", internal={"remove_data": True})
+    assert all_names(api)["Secret"] == [names.REPOSITORY_PASSWORD]
+    task(state="absent", internal={"remove_data": True, "namespace": "backups"})
+    assert all_names(api, "backups") == all_names(api) == {}
+
 
 def test_a_given_password_seals_a_new_repository_and_no_other(api: FakeApi, task: Task, volume: Volume) -> None:
     task(repository_password="from the kit")
