@@ -19,10 +19,11 @@ from ansible_collections.community.che.plugins.module_utils._database._dump impo
 from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, LoadFailed
 from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from integration.database_bed import DatabaseBed, database_bed
 from integration.job_process import SHELLS, JobProcess, await_true, wrapper
-from integration.rest_server import free_port
+from integration.rest_server import USERNAME, free_port
 
 SMALL = "CREATE TABLE small (id int PRIMARY KEY, note text); INSERT INTO small VALUES (1, 'one'), (2, 'two');"
 # Random, so that restic has to send it all.
@@ -168,7 +169,7 @@ def test_database_out_of_reach(bed: DatabaseBed, small: str, change: dict[str, A
     ("change", "message", "advice"),
     [
         ({"password": "wrong"}, "wrong password", "repository password"),
-        ({"server_password": "wrong"}, "401 Unauthorized", "password at the backup server"),
+        ({"credentials": UserAndPassword(USERNAME, "wrong")}, "401 Unauthorized", "password at the backup server"),
         ({"ca_certificate": None}, "unknown authority", "server_ca_path"),
         ({"server": {"repository_path": "none here"}}, "repository does not exist", "initialize: true"),
         ({"server": {"port": free_port()}}, "connection refused", "reach"),

@@ -118,6 +118,7 @@ def test_it_is_the_oldest_that_is_accepted(bed: Bed) -> None:
     oldest.check_version()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_does_all_that_is_asked_of_restic(access: Access, kind: str, tmp_path: Path) -> None:
     folders = [saved(tmp_path, name) for name in ("first", "second")]
@@ -158,6 +159,7 @@ def test_it_does_all_that_is_asked_of_restic(access: Access, kind: str, tmp_path
     assert oldest.inspect("100%") == CheckReport()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("first", "second"), TURNS)
 def test_they_take_turns_in_a_repository(access: Access, first: str, second: str, tmp_path: Path) -> None:
     folder = saved(tmp_path, "installation")
@@ -186,6 +188,7 @@ def test_they_take_turns_in_a_repository(access: Access, first: str, second: str
     assert renewed.inspect("100%") == CheckReport()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_failures_have_the_same_classes(access: Access, kind: str, tmp_path: Path) -> None:
     oldest = restic(access)
@@ -229,6 +232,7 @@ def test_it_finds_damage(access: Access, bed: Bed, fault: str, tmp_path: Path) -
             oldest.check()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("holder", "other"), TURNS)
 def test_each_minds_the_other_s_lock_and_finds_it_stale(
     access: Access, bed: Bed, holder: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -282,6 +286,7 @@ def _in_a_job(access: Access, binary: str) -> dict[str, str]:
     return {"CHE_RESTIC": tool(binary), "CHE_RESTIC_OPTIONS": " ".join([*adapter.options(), *options])}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("kind", "sender", "loader"),
     [*(("rest", *turn) for turn in TURNS), ("awss3", OLDEST, OLDEST), ("sftp", OLDEST, OLDEST)],

@@ -20,7 +20,7 @@ NAMESPACE, BARE, SERVER_NAMESPACE = "it-kit", "it-kit-bare", "it-kit-server"
 VAULT_PASSWORD = "of the safe"
 SECONDS = 900
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("recovery kit")]
 
 
 @dataclass

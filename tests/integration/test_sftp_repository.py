@@ -79,6 +79,7 @@ def probe(access: Access) -> bool:
     return adapter_for(access).probe(5)
 
 
+@pytest.mark.soak(keep=2)
 @pytest.mark.parametrize("path", ["che", "-x", "a b é+%*[?]{x}'\\\"$HOME", "{home}/absolute", "deep/er"])
 def test_a_repository_is_made_found_and_used(bed: Bed, path: str, tmp_path: Path) -> None:
     access = bed.at(path.replace("{home}", str(bed.server.home)))

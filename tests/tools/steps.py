@@ -66,10 +66,13 @@ def integration(name: str, minutes: int = 20, after: str = "") -> Step:
     return pytest(name, f"tests/integration/test_{name}.py", minutes=minutes, needs_cluster=True, after=after)
 
 
-# Of these whole suites of a kind of backup server each, a usual run takes one.
-OF_A_KIND = pytest(
-    "of-a-kind",
-    *(f"tests/integration/test_{name}.py" for name in ("s3", "sftp", "internal", "internal_faults")),
+# Of these whole suites a usual run takes one.
+ONE_SUITE = pytest(
+    "one-suite",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("s3", "sftp", "internal", "internal_faults", "recovery_kit_playbooks")
+    ),
     minutes=20,
     needs_cluster=True,
     after="serve-v1",
@@ -95,7 +98,7 @@ MAIN = (
     SERVE_V1,
     *(integration(name) for name in ("faults", "secrets", "rbac")),
     pytest("runner", "tests/runner", minutes=20, needs_cluster=True),
-    OF_A_KIND,
+    ONE_SUITE,
 )
 BESIDE = (
     *STATIC,
@@ -103,16 +106,17 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            *("own_cluster", "repository", "repository_faults", "oldest_restic", "s3_repository", "sftp_repository"),
-            *("upkeep", "recovery_kit", "sftp_jobs", "database_faults", "database_scripts", "database_swap"),
+            *("repository", "oldest_restic", "upkeep", "recovery_kit"),
+            *("sftp_jobs", "database_faults", "database_scripts", "database_swap"),
         )
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
-    *(integration(name, after=_FREE) for name in ("password", "recovery_kit_playbooks")),
+    integration("password"),
 )
 PLAYBOOKS = (
+    *(integration(name) for name in ("own_cluster", "repository_faults", "s3_repository", "sftp_repository")),
     integration("targets", minutes=40, after=_FREE),
     integration("documentation", after=_FREE),
     integration("server_kinds", minutes=30, after=_FREE),

@@ -14,7 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._access 
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
-from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._configure import open_existing
 from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
@@ -82,13 +82,12 @@ def open_repository(
     access, inside = chosen.access, chosen.internal_namespace
     if inside:
         access = from_here(cluster, access, inside, options.internal_connection)
-    connect(access, initialize=False, restic_path=restic_path, check_mode=True)
+    repository_id = open_existing(access, restic_path)
     restic = Restic(access, binary=restic_path, timeout=_CALL_SECONDS, read_only=read_only)
     return Repository(
         access=access,
         restic=restic,
-        # Without a lock, as one that is stale would be in the way.
-        id=Restic(access, binary=restic_path, timeout=_CALL_SECONDS, read_only=True).repository_id(),
+        id=repository_id,
         # What Jobs call it: a forwarded port says nothing to anybody.
         location=adapter_for(chosen.access).location,
         server_name=chosen.name,

@@ -181,28 +181,44 @@ def connect(
     Returns:
         Whether a repository was made, or in check mode would be.
     """
+    if not initialize:
+        open_existing(access, restic_path)
+        return False
     restic = Restic(access, binary=restic_path, read_only=check_mode)
     restic.check_version()
-    if adapter_for(access).probe(CONNECT_SECONDS):
-        restic.repository_id()
+    if _is_there(access, restic):
         return False
-    if not initialize:
-        raise CheError(
-            "There is no repository on the backup server",
-            adapter_for(access).location,
-            "Check the path, or make a new repository there with initialize: true.",
-        )
     return check_mode or _make(access, restic, alone)
+
+
+def open_existing(access: Access, restic_path: str) -> str:
+    """Reach the server and open its repository, leaving neither a lock nor a cache; the repository's id.
+
+    Raises:
+        CheError: There is none.
+    """
+    restic = Restic(access, binary=restic_path, read_only=True)
+    restic.check_version()
+    if adapter_for(access).probe(CONNECT_SECONDS):
+        return restic.repository_id()
+    raise CheError(
+        "There is no repository on the backup server",
+        adapter_for(access).location,
+        "Check the path, or make a new repository there with initialize: true.",
+    )
+
+
+def _is_there(access: Access, restic: Restic) -> bool:
+    """Whether there is a repository; one that is there can be opened."""
+    return adapter_for(access).probe(CONNECT_SECONDS) and bool(restic.repository_id())
 
 
 def _make(access: Access, restic: Restic, alone: Callable[[], AbstractContextManager[object]]) -> bool:
     """Make the repository, unless another task has made it meanwhile."""
     with alone():
-        if adapter_for(access).probe(CONNECT_SECONDS):
-            restic.repository_id()
+        if _is_there(access, restic):
             return False
         restic.init()
-        restic.repository_id()
         return True
 
 

@@ -46,6 +46,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Access]:
         seen.append(access)
         return fake
 
+    def open_existing(access: Access, _restic_path: str) -> str:
+        seen.append(access)
+        return REPOSITORY_ID
+
     def from_here(_cluster: Any, access: Access, _namespace: str, connection: str) -> Access:
         return access if connection == "service" else replace(access, server=LOCAL)
 
@@ -55,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Access]:
         return dump_log(summary.snapshot_id)
 
     monkeypatch.setattr(_repository, "Restic", restic)
-    monkeypatch.setattr(_repository, "connect", lambda *_args, **_options: False)
+    monkeypatch.setattr(_repository, "open_existing", open_existing)
     monkeypatch.setattr(_repository, "from_here", from_here)
     monkeypatch.setattr(_internal, "connect", lambda *_args: True)
     monkeypatch.setattr(_internal, "from_here", from_here)
