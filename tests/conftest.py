@@ -71,6 +71,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _kept_of(group: list[pytest.Item]) -> int:
-    """How many cases of a soak test are kept: one, unless its marker says ``keep``."""
+    """How many cases of a soak test are kept: one, unless its nearest marker says ``keep``."""
     marker = group[0].get_closest_marker("soak")
     return min(len(group), marker.kwargs.get("keep", 1) if marker else 1)

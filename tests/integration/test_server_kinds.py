@@ -282,6 +282,7 @@ def test_a_server_that_is_gone_before_is_told_soon(life: Life, link: WeakLink) -
     assert_the_next_is_fine(life)
 
 
+@pytest.mark.soak(keep=0)
 def test_a_server_that_is_gone_half_way_is_told_in_bounded_time(life: Life, link: WeakLink) -> None:
     before = complete(life)
     link.stays_broken, link.break_at = True, link.sent + BREAK_AT
@@ -322,6 +323,7 @@ def test_a_server_that_is_gone_after_leaves_a_backup_that_is_sound(life: Life, l
     assert_sound(life, made)
 
 
+@pytest.mark.soak(keep=0)
 def test_a_slow_link_only_takes_longer(life: Life, link: WeakLink) -> None:
     link.rate = 4_000_000
 
