@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -232,7 +233,8 @@ def test_a_server_that_is_lost_half_way_is_named_and_the_next_dump_is_fine(
         (tmp_path / "go").touch()
         error = fails(job, "dump")
     assert time.monotonic() - began < 60
-    assert "connection refused" in error.what
+    # What was under way, or the next try.
+    assert re.search("connection (refused|lost|reset)|EOF", error.what), error.what
     assert "pods of the namespace" in error.next_step
 
     other.start()

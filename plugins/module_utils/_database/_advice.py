@@ -85,7 +85,8 @@ _ADVICE = (
         "Check that the backup server runs and that pods of the namespace reach it.",
     ),
     (
-        r"could not connect|connection (refused|reset|to server)|timeout expired|terminating connection|server closed",
+        r"could not connect|connection (refused|reset|lost|to server)|\bEOF\b|timeout expired|terminating connection"
+        r"|server closed",
         "Check that the server runs and that network policies let pods of the namespace reach it.",
     ),
 )

@@ -134,6 +134,7 @@ def test_error_wins_over_a_result() -> None:
         (1, "tls: failed to verify certificate: x509: unknown authority", "server_ca_path"),
         (1, "server response unexpected: 401 Unauthorized (401)", "password at the backup server"),
         (1, "retrying after 1.507401403s: dial tcp: connection refused", "backup server runs"),
+        (1, "rclone: ERROR : data/b0: Post request put error: connection lost", "server runs"),
         (1, "server response unexpected: 507 Insufficient Storage (507)", "Make room"),
         (3, "You might need to increase max_locks_per_transaction", "raise max_locks_per_transaction"),
     ],
