@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from export_collection import cache_folder, export
+from export_collection import export
 from steps import CHECKOUT
 
 CLUSTER_TOOL = str(CHECKOUT / "tests" / "cluster" / "cluster")
@@ -28,8 +28,7 @@ def base_environment() -> dict[str, str]:
         "NO_COLOR": "1",
         # Steps beside each other share it, also while one of them has its only installation destroyed.
         "CHE_STANDIN_KEEP_OPERATOR": "1",
-        # Beside the sources it would be among what is exported, checked and built.
-        "PYTHONPYCACHEPREFIX": str(cache_folder() / "pycache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
