@@ -28,7 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._credent
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as names
-from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._connect import connect
 from ansible_collections.community.che.plugins.module_utils._server._identity import make_certificate, password_line
 from ansible_collections.community.che.plugins.module_utils._server._internal_keys import certificate_names
 from integration.che_bed import BackupServer, Cluster, Home, installation, new_home, wait_until

@@ -30,7 +30,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._keys im
 from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
-from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._connect import connect
 from integration.database_bed import DatabaseBed, database_bed
 from integration.rest_server import tool
 from integration.s3_server import ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, S3ServerProcess, make_certificates

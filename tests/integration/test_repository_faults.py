@@ -23,7 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._access 
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._repository._restic_versions import MINIMUM_VERSION
-from ansible_collections.community.che.plugins.module_utils._server._configure import connect
+from ansible_collections.community.che.plugins.module_utils._server._connect import connect
 from integration.repository_bed import (
     HOST,
     PASSWORD,

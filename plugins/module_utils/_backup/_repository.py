@@ -14,7 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._access 
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
-from ansible_collections.community.che.plugins.module_utils._server._configure import open_existing
+from ansible_collections.community.che.plugins.module_utils._server._connect import open_existing
 from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._reach import from_here

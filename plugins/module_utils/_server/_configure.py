@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE, SECRET, kind_of
-from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
-from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
-from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._server._choose import access_from_options
+from ansible_collections.community.che.plugins.module_utils._server._connect import (
+    CONNECT_SECONDS,
+    connect,
+    making_alone,
+)
 from ansible_collections.community.che.plugins.module_utils._server._desired import (
     completed,
     desired,
@@ -43,10 +43,6 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
     storage_kind,
     to_object,
 )
-
-CONNECT_SECONDS = 30
-# How long one task waits for another that makes the same repository, which is a matter of seconds.
-_ALONE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -160,73 +156,6 @@ def forget(cluster: Cluster, request: ServerRequest) -> Outcome:
         if is_ours(cluster.find(SECRET, secret, namespace)):
             cluster.delete(SECRET, secret, namespace)
     return outcome
-
-
-def connect(
-    access: Access,
-    initialize: bool,
-    restic_path: str,
-    check_mode: bool,
-    alone: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> bool:
-    """Reach the server and open its repository; make it where that is asked for.
-
-    Args:
-        access: The repository and the keys to it.
-        initialize: Whether to make it where there is none.
-        restic_path: The restic program.
-        check_mode: Write nothing.
-        alone: What to hold while a repository is made.
-
-    Returns:
-        Whether a repository was made, or in check mode would be.
-    """
-    if not initialize:
-        open_existing(access, restic_path)
-        return False
-    restic = Restic(access, binary=restic_path, read_only=check_mode)
-    restic.check_version()
-    if _is_there(access, restic):
-        return False
-    return check_mode or _make(access, restic, alone)
-
-
-def open_existing(access: Access, restic_path: str) -> str:
-    """Reach the server and open its repository, leaving neither a lock nor a cache; the repository's id.
-
-    Raises:
-        CheError: There is none.
-    """
-    restic = Restic(access, binary=restic_path, read_only=True)
-    restic.check_version()
-    if adapter_for(access).probe(CONNECT_SECONDS):
-        return restic.repository_id()
-    raise CheError(
-        "There is no repository on the backup server",
-        adapter_for(access).location,
-        "Check the path, or make a new repository there with initialize: true.",
-    )
-
-
-def _is_there(access: Access, restic: Restic) -> bool:
-    """Whether there is a repository; one that is there can be opened."""
-    return adapter_for(access).probe(CONNECT_SECONDS) and bool(restic.repository_id())
-
-
-def _make(access: Access, restic: Restic, alone: Callable[[], AbstractContextManager[object]]) -> bool:
-    """Make the repository, unless another task has made it meanwhile."""
-    with alone():
-        if _is_there(access, restic):
-            return False
-        restic.init()
-        return True
-
-
-def making_alone(cluster: Cluster, namespace: str, access: Access) -> AbstractContextManager[object]:
-    """What keeps two tasks of one namespace from making the same repository, as ``Restic.init`` says why."""
-    location = adapter_for(access).location
-    name = f"che-backup-init-{hashlib.sha256(location.encode()).hexdigest()[:16]}"
-    return held_lease(cluster, namespace, name, f"making the repository {location}", patience=_ALONE_SECONDS)
 
 
 def _require_namespace(cluster: Cluster, namespace: str) -> None:

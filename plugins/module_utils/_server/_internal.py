@@ -29,7 +29,8 @@ from ansible_collections.community.che.plugins.module_utils._repository._adapter
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server import _internal_objects as objects
-from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome, connect, making_alone
+from ansible_collections.community.che.plugins.module_utils._server._configure import Outcome
+from ansible_collections.community.che.plugins.module_utils._server._connect import connect, making_alone
 from ansible_collections.community.che.plugins.module_utils._server._converge import (
     converge,
     find_like,

@@ -22,7 +22,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._lease import 
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
 from ansible_collections.community.che.plugins.module_utils._repository._errors import NoRepository, WrongPassword
 from ansible_collections.community.che.plugins.module_utils._server._choose import choose_server
-from ansible_collections.community.che.plugins.module_utils._server._configure import CONNECT_SECONDS
+from ansible_collections.community.che.plugins.module_utils._server._connect import CONNECT_SECONDS
 from ansible_collections.community.che.plugins.module_utils._server._reach import from_here
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, list_stored
 from ansible_collections.community.che.plugins.module_utils._upkeep._password_secret import (

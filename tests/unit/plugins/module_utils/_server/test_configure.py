@@ -24,7 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._access 
 from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._errors import WrongPassword
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
-from ansible_collections.community.che.plugins.module_utils._server import _configure
+from ansible_collections.community.che.plugins.module_utils._server import _configure, _connect
 from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest, apply
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME, ServerOptions
 from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret, to_secret
@@ -81,8 +81,9 @@ class Backups:
 @pytest.fixture
 def backups(monkeypatch: pytest.MonkeyPatch) -> Backups:
     there = Backups()
-    monkeypatch.setattr(_configure, "Restic", there.restic)
-    monkeypatch.setattr(_configure, "adapter_for", there.adapter)
+    monkeypatch.setattr(_connect, "Restic", there.restic)
+    for room in (_configure, _connect):
+        monkeypatch.setattr(room, "adapter_for", there.adapter)
     return there
 
 
@@ -399,7 +400,7 @@ def test_a_repository_is_made_under_a_lease_that_is_gone_afterwards(task: Task, 
         return restic
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_configure, "Restic", watched)
+        patch.setattr(_connect, "Restic", watched)
         assert task(initialize=True, **FULL)["backup_server"]["initialized"] is True
 
     assert [len(names) for names in held] == [1]
