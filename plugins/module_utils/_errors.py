@@ -36,5 +36,13 @@ class CheError(Exception):
         return f"{prefix}{self.what}{subject}.{advice}"
 
 
+def printable(text: str) -> str:
+    """Return a text that does nothing to a terminal: characters that can't be seen are written as their escapes.
+
+    Names of tables, files and objects come out of backups, and land in messages.
+    """
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
 class UsageError(CheError):
     """The options contradict each other, or one of them can't be understood."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, printable
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._connect import CONNECT_IMPORT_ERROR, connect_cluster
 from ansible_collections.community.che.plugins.module_utils._kube._exec import STREAM_IMPORT_ERROR
@@ -71,7 +71,7 @@ class CheModule:
         try:
             result = dict(use_case(connect_cluster({name: self.params.get(name) for name in AUTH_ARG_SPEC})))
         except CheError as error:
-            self._module.fail_json(msg=str(error), **{"stage": error.stage, **self._warned(error.facts)})
+            self._module.fail_json(msg=printable(str(error)), **{"stage": error.stage, **self._warned(error.facts)})
         finally:
             close_forwards()
         self._module.exit_json(**self._warned(result))
@@ -79,7 +79,7 @@ class CheModule:
     def _warned(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """Hand the warnings to Ansible, which shows them and returns them with the rest."""
         for warning in result.get("warnings", ()):
-            self._module.warn(warning)
+            self._module.warn(printable(warning))
         return {key: value for key, value in result.items() if key != "warnings"}
 
     def _require_libraries(self) -> None:
@@ -108,4 +108,4 @@ def _secrets_of(url: str) -> tuple[str, ...]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(f"The task was stopped by signal {number}", next_step="Run it again: nothing half-made was left.")
+    raise Interrupted(f"The task was stopped by signal {number}", next_step="Run it again.")

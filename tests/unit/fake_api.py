@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from kubernetes.dynamic.exceptions import api_exception
 
 Object = dict[str, Any]
 
+_START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 _PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+/[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?"
@@ -172,12 +174,7 @@ class FakeApi:
         return self.logs[f"{pod}/{container}"]
 
     def _list(self, request: Request) -> Object:
-        folder = request.path + "/"
-        found = [
-            obj
-            for path, obj in sorted(self.objects.items())
-            if path.startswith(folder) and "/" not in path[len(folder) :]
-        ]
+        found = [obj for path, obj in sorted(self.objects.items()) if request.path in _lists_with(path)]
         found = [obj for obj in found if _selected(obj, request.query)]
         start, size = int(request.query.get("continue", "0")), self.page or int(request.query["limit"])
         rest = str(start + size) if start + size < len(found) else ""
@@ -198,13 +195,17 @@ class FakeApi:
         path = f"{request.path}/{obj['metadata']['name']}"
         if path in self.objects:
             raise failure(409, f'"{obj["metadata"]["name"]}" already exists')
-        return obj if request.dry else self._store(path, obj)
+        obj["metadata"]["creationTimestamp"] = self._now()
+        return obj if request.dry else self._store(path, _managed(obj, None, request, self._now()))
 
     def _put(self, request: Request) -> Object:
         live, obj = self._present(request.path), copy.deepcopy(request.body or {})
         if obj["metadata"].get("resourceVersion") not in (None, live["metadata"]["resourceVersion"]):
             raise failure(409, "the object has been modified")
-        return obj if request.dry else self._store(request.path, obj, live)
+        created = live["metadata"].get("creationTimestamp")
+        if created:
+            obj["metadata"]["creationTimestamp"] = created
+        return obj if request.dry else self._store(request.path, _managed(obj, live, request, self._now()), live)
 
     def _patch(self, request: Request) -> Object:
         live = self._present(request.path)
@@ -213,11 +214,17 @@ class FakeApi:
 
     def _delete(self, request: Request) -> Object:
         gone = self._present(request.path)
+        for key, value in ((request.body or {}).get("preconditions") or {}).items():
+            if gone["metadata"][key] != value:
+                raise failure(409, f"the {key} in the precondition is not the one of the object")
         del self.objects[request.path]
         for path, obj in list(self.objects.items()):
             owners = obj["metadata"].get("ownerReferences", [])
             if any(owner["uid"] == gone["metadata"]["uid"] for owner in owners):
-                del self.objects[path]
+                if request.query.get("propagationPolicy") == "Orphan":
+                    del obj["metadata"]["ownerReferences"]
+                else:
+                    del self.objects[path]
         return {"status": "Success"}
 
     def _present(self, path: str) -> Object:
@@ -225,12 +232,43 @@ class FakeApi:
             raise failure(404, f'"{path.rsplit("/", 1)[-1]}" not found')
         return self.objects[path]
 
+    def _now(self) -> str:
+        """A clock that goes on with every request."""
+        return (_START + timedelta(seconds=len(self.requests))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def _store(self, path: str, obj: Object, before: Object | None = None) -> Object:
         version = str(next(self._versions))
         uid = before["metadata"]["uid"] if before else f"uid-{version}"
         obj["metadata"] = {**obj["metadata"], "resourceVersion": version, "uid": uid}
         self.objects[path] = obj
         return copy.deepcopy(obj)
+
+
+def _lists_with(path: str) -> tuple[str, str]:
+    """The paths of the lists that an object is in: that of its namespace, and that of all."""
+    folder = path.rpartition("/")[0]
+    return folder, re.sub(r"/namespaces/[^/]+(?=/)", "", folder)
+
+
+def _managed(obj: Object, live: Object | None, request: Request, now: str) -> Object:
+    """The object with a note of who wrote to it, as a real server keeps for each manager."""
+    manager = request.query.get("fieldManager")
+    before = (live or {}).get("metadata", {}).get("managedFields", [])
+    if live and not _sets_anything(obj, live):
+        # A real server notes what a writer has set, and so nothing of one that only takes away.
+        obj["metadata"]["managedFields"] = before
+        return obj
+    others = [entry for entry in before if entry["manager"] != manager]
+    obj["metadata"]["managedFields"] = [*others, {"manager": manager, "time": now}]
+    return obj
+
+
+def _sets_anything(new: Any, old: Any, key: str = "") -> bool:
+    if key in ("managedFields", "resourceVersion", "status"):
+        return False
+    if isinstance(new, dict) and isinstance(old, dict):
+        return any(_sets_anything(value, old.get(name), name) for name, value in new.items())
+    return bool(new != old)
 
 
 def failure(status: int, message: str = "") -> Exception:

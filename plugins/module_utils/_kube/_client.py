@@ -42,6 +42,8 @@ except ImportError:
 
 Object = dict[str, Any]
 
+# What our writes are told by in an object's managedFields.
+FIELD_MANAGER = "community.che"
 PAGE = 500
 REQUEST_SECONDS = 60
 RETRY_SECONDS = 45
@@ -51,6 +53,8 @@ _PASSING = (500, 502, 503, 504)
 _REPEATABLE = ("get", "delete", "patch")
 # The server refuses new objects there with the status of a missing permission.
 _ENDING = "because it is being terminated"
+# How it says that a webhook for admission or conversion could not be asked, as when its operator does not run.
+_WEBHOOK = "webhook"
 
 
 class Cluster:
@@ -132,7 +136,7 @@ class Cluster:
         kind, metadata = kind_of(obj), obj["metadata"]
         namespace = str(metadata.get("namespace", ""))
         on = kind.named(str(metadata.get("name", "")), namespace)
-        return self.request("post", kind.path(namespace), _dry(dry_run), obj, on=on)
+        return self.request("post", kind.path(namespace), _written(dry_run), obj, on=on)
 
     def replace(self, obj: Object, dry_run: bool = False) -> Object:
         """Replace an object whole; its ``resourceVersion`` makes a change by somebody else a conflict.
@@ -144,7 +148,7 @@ class Cluster:
         kind, metadata = kind_of(obj), obj["metadata"]
         namespace, name = str(metadata.get("namespace", "")), str(metadata["name"])
         on = kind.named(name, namespace)
-        return self.request("put", kind.path(namespace, name), _dry(dry_run), obj, on=on)
+        return self.request("put", kind.path(namespace, name), _written(dry_run), obj, on=on)
 
     def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch."""
@@ -153,13 +157,13 @@ class Cluster:
             "patch", kind.path(namespace, name), body=patch, on=on, content_type="application/merge-patch+json"
         )
 
-    def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
-        """Delete an object with all that it owns; False when it was not there."""
+    def delete(self, kind: Kind, name: str, namespace: str = "", propagation: str = "Background") -> bool:
+        """Delete an object with all that it owns, or as ``propagation`` says; False when it was not there."""
         try:
             self.request(
                 "delete",
                 kind.path(namespace, name),
-                {"propagationPolicy": "Background"},
+                {"propagationPolicy": propagation},
                 on=kind.named(name, namespace),
             )
         except NotFound:
@@ -211,15 +215,18 @@ class Cluster:
         content_type: str | None,
     ) -> bytes:
         deadline = Deadline(RETRY_SECONDS)
+        repeatable = method in _REPEATABLE or "dryRun" in query
         while True:
             try:
                 return self._send(method, path, query, body, content_type)
             except DynamicApiError as error:
-                passing = error.status == _THROTTLED or (method in _REPEATABLE and error.status in _PASSING)
+                # A webhook that can't be asked is what a dry run is to find out.
+                told = method not in _REPEATABLE and _WEBHOOK in _message(error)
+                passing = error.status == _THROTTLED or (repeatable and error.status in _PASSING and not told)
                 if not passing or deadline.expired:
                     raise _typed(error, method, on) from None
             except HTTPError as error:
-                if method not in _REPEATABLE or deadline.expired:
+                if not repeatable or deadline.expired:
                     raise Unreachable(
                         f"The Kubernetes API server did not answer: {_first_line(error)}",
                         on,
@@ -247,8 +254,10 @@ class Cluster:
 POD_PATH = "/api/v1/namespaces/{namespace}/pods/{pod}"
 
 
-def _dry(dry_run: bool) -> dict[str, str]:
-    return {"dryRun": "All"} if dry_run else {}
+def _written(dry_run: bool) -> dict[str, str]:
+    # A field that a kind does not have would be dropped without a word; a dry run is there to hear of it.
+    trial = {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else {}
+    return {"fieldManager": FIELD_MANAGER, **trial}
 
 
 def _first_line(error: BaseException) -> str:
@@ -276,7 +285,7 @@ def _typed(error: Any, method: str, on: str) -> ClusterError:
         return NotFound(message, on)
     if error.status == 409:
         return Conflict(message, on, "Somebody else changed it meanwhile: run the task again.")
-    if error.status in (400, 422) or (method != "get" and error.status == 500):
+    if error.status in (400, 422) or (error.status == 500 and _WEBHOOK in message):
         return Rejected(message, on)
     typed = ClusterError(f"The API server answered {error.status}: {message}", on)
     typed.status = error.status

@@ -18,6 +18,7 @@ try:
     from kubernetes.client.exceptions import ApiException
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
+    from urllib3.util.retry import Retry
 
     CONNECT_IMPORT_ERROR: str | None = None
 except ImportError:
@@ -36,7 +37,9 @@ def connect_cluster(auth: Mapping[str, Any]) -> Cluster:
     """
     given = {name: value for name, value in auth.items() if value is not None}
     try:
-        return Cluster(get_api_client(**given).client)
+        client = get_api_client(**given).client
+        send_once(client.client.rest_client.pool_manager)
+        return Cluster(client)
     except (CoreException, ConfigException) as error:
         what, step = str(error), "Give kubeconfig, or host and api_key, or set K8S_AUTH_KUBECONFIG."
     except ApiException as error:
@@ -47,3 +50,17 @@ def connect_cluster(auth: Mapping[str, Any]) -> Cluster:
             "Check the address, the CA and that it is up.",
         )
     raise Unreachable(what.rstrip("."), next_step=step, stage="connect")
+
+
+def send_once(pool_manager: Any) -> None:
+    """Have urllib3 repeat no request that it has sent.
+
+    By itself it sends a PUT or a DELETE again whose answer was lost. The second one meets what the first has done, and
+    the server's conflict looks as if it were about somebody else's change. See ``_insist`` for what is done instead.
+
+    Args:
+        pool_manager: urllib3's, as the kubernetes client holds it.
+    """
+    pool_manager.connection_pool_kw["retries"] = Retry(3, read=0, other=0)
+    # Those that are there keep what they were made with.
+    pool_manager.clear()

@@ -13,12 +13,14 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._errors import (
     ClusterError,
     Conflict,
+    Forbidden,
     JobFailed,
     NotFound,
     WaitExpired,
 )
+from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, POD, SECRET, name_of
-from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 
 # A pull that fails is retried by the kubelet with growing pauses; past this time it will not heal by itself.
 START_SECONDS = 120
@@ -49,8 +51,8 @@ def run_job(
     """
     name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
     with _leaving_nothing(cluster, job, secret):
-        created = cluster.create(job)
-        cluster.create(_owned(secret, created))
+        created = surely_create(cluster, job)
+        surely_create(cluster, _owned(secret, created))
         try:
             _await_end(cluster, name, namespace, deadline, on_look)
             return _log(cluster, job)
@@ -81,6 +83,22 @@ def _remove(cluster: Cluster, job: Object, secret: Object) -> None:
         cluster.delete(JOB, job["metadata"]["name"], job["metadata"]["namespace"])
     finally:
         cluster.delete(SECRET, secret["metadata"]["name"], secret["metadata"]["namespace"])
+
+
+def remove_job(cluster: Cluster, name: str, namespace: str, deadline: Deadline) -> None:
+    """Remove a Job that a run which was killed may have left, and wait until its pods have ended.
+
+    Raises:
+        WaitExpired: A pod of it is still there at the deadline.
+    """
+    cluster.delete(JOB, name, namespace)
+    wait_for(
+        lambda: None if _pod(cluster, name, namespace) else True,
+        deadline,
+        "the pod of an earlier Job to end",
+        on=JOB.named(name, namespace),
+        next_step="Look at its pod and at its node.",
+    )
 
 
 def _owned(secret: Object, job: Object) -> Object:
@@ -156,7 +174,11 @@ def why_not_started(cluster: Cluster, pod: Object | None, owner: str, namespace:
 
 
 def _last_event(cluster: Cluster, namespace: str, name: str) -> str:
-    events: list[Any] = list(cluster.list(EVENT, namespace, fields=f"involvedObject.name={name},type=Warning"))
+    try:
+        events: list[Any] = list(cluster.list(EVENT, namespace, fields=f"involvedObject.name={name},type=Warning"))
+    except Forbidden:
+        # What it would explain counts more than that it can't be explained.
+        return ""
     return str(events[-1].get("message", ""))[:600] if events else ""
 
 

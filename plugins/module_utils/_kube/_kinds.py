@@ -40,6 +40,9 @@ EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 JOB = Kind("batch/v1", "Job", "jobs")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+CLUSTER_INGRESS = Kind("config.openshift.io/v1", "Ingress", "ingresses", namespaced=False)
+RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
+STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
 CHE_CLUSTER_V1 = Kind("org.eclipse.che/v1", "CheCluster", "checlusters")
 CHE_CLUSTER_V2 = Kind("org.eclipse.che/v2", "CheCluster", "checlusters")
 SERVER_CONFIGURATION = Kind("org.eclipse.che/v1", "CheBackupServerConfiguration", "chebackupserverconfigurations")
@@ -57,6 +60,9 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
         DEPLOYMENT,
         JOB,
         LEASE,
+        CLUSTER_INGRESS,
+        RESOURCE_QUOTA,
+        STORAGE_CLASS,
         CHE_CLUSTER_V1,
         CHE_CLUSTER_V2,
         SERVER_CONFIGURATION,

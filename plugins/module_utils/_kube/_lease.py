@@ -8,16 +8,22 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict
+from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create, surely_replace
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
@@ -25,10 +31,15 @@ DURATION_SECONDS = 60
 _RENEW_SECONDS = 15
 _LABELS = {"app.kubernetes.io/managed-by": "community.che", "app.kubernetes.io/part-of": "backup.che.eclipse.org"}
 _PURPOSE = "community.che/purpose"
+_PROCESS = "community.che/process"
 
 
 class LeaseHeld(ClusterError):
     """Somebody else is at it, and has shown that it lives."""
+
+
+class LeaseLost(ClusterError):
+    """Nothing was seen of this process for so long that somebody else may be at it now."""
 
 
 @dataclass
@@ -40,26 +51,68 @@ class _Lease:
     name: str
     purpose: str
     holder: str = field(default_factory=lambda: f"{platform.node()[:200]}-{secrets.token_hex(4)}")
+    _shown_at: float = 0.0
+    _lost: bool = False
+    _seen: dict[tuple[str, str], Deadline] = field(default_factory=dict)
+    _one: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> Object | None:
         """Take it, and return None; or return the Lease of whoever holds it."""
         live = self.cluster.find(LEASE, self.name, self.namespace)
         try:
             if live is None:
-                self.cluster.create(self._object())
-            elif _has_expired(live):
-                self.cluster.replace(self._object(live))
+                surely_create(self.cluster, self._object())
+            elif _has_died(live) or (_has_expired(live) and self._is_silent(live)):
+                surely_replace(self.cluster, self._object(live))
             else:
                 return live
         except Conflict:
             return self.cluster.find(LEASE, self.name, self.namespace) or {}
+        self._shown_at = _now()
         return None
+
+    def _is_silent(self, live: Object) -> bool:
+        """Whether nobody has renewed it while we looked: the clocks of two machines may differ."""
+        mark = (_holder(live), str((live.get("spec") or {}).get("renewTime")))
+        if not mark[0]:
+            return True
+        return self._seen.setdefault(mark, Deadline(_RENEW_SECONDS)).expired
 
     def renew(self) -> None:
         """Show that we live, as long as it is ours."""
+        with self._one:
+            asked_at = _now()
+            live = self._mine()
+            if live is None:
+                return
+            try:
+                self.cluster.replace(self._object(live))
+            except (Conflict, NotFound):
+                self._mine()
+                return
+            self._shown_at = asked_at
+
+    def _mine(self) -> Object | None:
         live = self.cluster.find(LEASE, self.name, self.namespace)
-        if live is not None and _holder(live) == self.holder:
-            self.cluster.replace(self._object(live))
+        self._lost = self._lost or live is None or _holder(live) != self.holder
+        return None if self._lost else live
+
+    def require(self) -> None:
+        """Go on only while it is ours.
+
+        Raises:
+            LeaseLost: It is not any more.
+            ClusterError: That can't be found out.
+        """
+        # Half of its time is left for what is done next.
+        if not self._lost and _now() - self._shown_at > DURATION_SECONDS / 2:
+            self.renew()
+        if self._lost:
+            raise LeaseLost(
+                f"This process was held up, and its Lease is not its own any more ({self.purpose})",
+                self.on,
+                "Let the one that has taken over end; this one has stopped.",
+            )
 
     def release(self) -> None:
         """Take it away, unless somebody else has it by now."""
@@ -78,7 +131,7 @@ class _Lease:
             "name": self.name,
             "namespace": self.namespace,
             "labels": dict(_LABELS),
-            "annotations": {_PURPOSE: self.purpose},
+            "annotations": {_PURPOSE: self.purpose, _PROCESS: _this_process()},
         }
         if live:
             metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
@@ -90,12 +143,39 @@ class _Lease:
         return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata, "spec": spec}
 
 
+class _FencedCluster(Cluster):
+    """A cluster that is written to, and whose pods are entered, only while a Lease is held.
+
+    Args:
+        cluster: The cluster.
+        lease: The Lease.
+    """
+
+    def __init__(self, cluster: Cluster, lease: _Lease) -> None:
+        super().__init__(cluster._client)
+        self._lease = lease
+
+    @property
+    def api_client(self) -> Any:
+        self._lease.require()
+        return super().api_client
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None, content_type: str | None
+    ) -> bytes:
+        if method != "get":
+            self._lease.require()
+        return super()._send(method, path, query, body, content_type)
+
+
 @contextmanager
-def held_lease(cluster: Cluster, namespace: str, name: str, purpose: str, patience: float) -> Iterator[None]:
+def held_lease(
+    cluster: Cluster, namespace: str, name: str, purpose: str, patience: float, for_the_living: bool = True
+) -> Iterator[Cluster]:
     """Hold a Lease for as long as the block lasts; it is renewed beside the work, and gone after it.
 
-    One whose holder is gone is taken over once it has expired, 60 seconds after its last renewal by the clocks of both
-    machines.
+    One whose holder is gone is taken over: at once when that was a process of this machine, else once it has expired,
+    60 seconds after its last renewal by the clocks of both machines, and was not renewed while one looked.
 
     Args:
         cluster: Where.
@@ -103,17 +183,22 @@ def held_lease(cluster: Cluster, namespace: str, name: str, purpose: str, patien
         name: The Lease's name.
         purpose: What it is held for, for the reader of the Lease and of errors. Nothing secret.
         patience: How many seconds to wait for another holder.
+        for_the_living: Whether to wait for a holder that is seen to renew it; else only for one to expire.
+
+    Yields:
+        The cluster. Through this one nothing is written any more once the Lease is lost: a machine may sleep, or not
+        reach the API server, for longer than it lasts. Each write raises ``LeaseLost`` then.
 
     Raises:
         LeaseHeld: Somebody else still holds it then.
     """
     lease = _Lease(cluster, namespace, name, purpose)
-    _take(lease, Deadline(patience))
+    _take(lease, Deadline(patience), for_the_living)
     done = threading.Event()
     renewal = threading.Thread(target=_renew, args=(lease, done), daemon=True)
     renewal.start()
     try:
-        yield
+        yield _FencedCluster(cluster, lease)
     finally:
         done.set()
         renewal.join()
@@ -122,14 +207,17 @@ def held_lease(cluster: Cluster, namespace: str, name: str, purpose: str, patien
             lease.release()
 
 
-def _take(lease: _Lease, deadline: Deadline) -> None:
+def _take(lease: _Lease, deadline: Deadline, for_the_living: bool) -> None:
+    seen: set[tuple[str, str]] = set()
     while True:
         live = lease.take()
         if live is None:
             return
-        if deadline.expired:
+        seen.add((_holder(live), str((live.get("spec") or {}).get("renewTime"))))
+        lives = len(seen) > 1
+        if deadline.expired or (lives and not for_the_living):
             raise LeaseHeld(
-                f"{_holder(live) or 'Somebody else'} is at work on this: {lease.purpose}",
+                f"{_holder(live) or 'Somebody else'} is at work on this: {_purpose(live) or lease.purpose}",
                 lease.on,
                 f"Run the task again when that has ended. If it was killed, its Lease runs out after "
                 f"{DURATION_SECONDS} seconds.",
@@ -146,8 +234,58 @@ def _renew(lease: _Lease, done: threading.Event) -> None:
             continue
 
 
+def _now() -> float:
+    """Seconds that pass while the machine sleeps too, where its kernel counts these; those of a wall clock else."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.time() if boot_time is None else time.clock_gettime(boot_time)
+
+
 def _holder(live: Object) -> str:
     return str((live.get("spec") or {}).get("holderIdentity") or "")
+
+
+def _purpose(live: Object) -> str:
+    return str((live["metadata"].get("annotations") or {}).get(_PURPOSE, "")) if live else ""
+
+
+def _this_process() -> str:
+    """This process as no other one that ever ran is called; empty where the kernel does not tell."""
+    return _process(str(os.getpid()))
+
+
+def _process(pid: str) -> str:
+    """Boot, PID namespace, PID and start time: the first two tell whether a PID of another Lease means one of ours."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+        # The name of the program stands in parentheses, and may hold any character.
+        started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+    return f"{boot}/{space}/{pid}/{started}"
+
+
+def _has_died(live: Object) -> bool:
+    """Whether the holder was a process of this machine, and of this container, that has ended."""
+    holder = str((live["metadata"].get("annotations") or {}).get(_PROCESS, ""))
+    here, there = _this_process().split("/"), holder.split("/")
+    if not (len(there) == 4 == len(here) and there[:2] == here[:2]):
+        return False
+    now = _process(there[2])
+    return now != holder if now else not _exists(there[2])
+
+
+def _exists(pid: str) -> bool:
+    """Whether a process exists; a /proc that is mounted with ``hidepid`` does not tell that of other users' ones."""
+    if not pid.isdecimal() or int(pid) < 1:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _has_expired(live: Object) -> bool:

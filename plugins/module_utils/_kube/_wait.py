@@ -29,6 +29,10 @@ class Deadline:
     def expired(self) -> bool:
         return self.left <= 0
 
+    def extend(self, seconds: float) -> None:
+        """See to it that so many seconds are left, if there were fewer."""
+        self._end = max(self._end, time.monotonic() + seconds)
+
     def pause(self, seconds: float) -> None:
         """Let some time pass before the next look, but not beyond the deadline."""
         time.sleep(min(seconds, self.left))

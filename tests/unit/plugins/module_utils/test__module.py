@@ -212,3 +212,17 @@ def test_an_error_s_words() -> None:
     assert str(CheError("It broke")) == "It broke."
     assert str(CheError("It broke", on="it", next_step="Mend it.", stage="s")) == "s: It broke (it). Mend it."
     assert CheError("x").facts is not CheError("x").facts
+
+
+def test_what_comes_out_of_a_backup_does_nothing_to_a_terminal(task: Task) -> None:
+    error = CheError(
+        "table \x1b[2J\x1b]0;x\x07 of \u202enoitallatsni\u202c, Bücher\nnext line", "part \x9b5n", "\rGone."
+    )
+    error.facts["warnings"] = ["Secret \x1b[31m"]
+
+    result = task(failing(error))
+
+    assert result["msg"] == (
+        "table \\x1b[2J\\x1b]0;x\\x07 of \\u202enoitallatsni\\u202c, Bücher\nnext line (part \\x9b5n). \\rGone."
+    )
+    assert "\\x1b[31m" in str(result["warnings"][-1]).replace("\\\\", "\\")

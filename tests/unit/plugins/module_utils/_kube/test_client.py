@@ -20,7 +20,13 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
     Rejected,
     Unreachable,
 )
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, CONFIG_MAP, POD, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V2,
+    CONFIG_MAP,
+    NAMESPACE,
+    POD,
+    SECRET,
+)
 from unit.fake_api import FakeApi, FakeClock, Request
 from urllib3.exceptions import MaxRetryError, ProtocolError
 
@@ -291,3 +297,17 @@ def test_paths_and_names() -> None:
     assert _kinds.NAMESPACE.path("ignored", "che") == "/api/v1/namespaces/che"
     assert _kinds.NAMESPACE.named("che", "che") == "Namespace che"
     assert _kinds.name_of(a_secret()) == "Secret che/s"
+
+
+def test_a_dry_run_hears_of_fields_that_a_kind_does_not_have(api: FakeApi) -> None:
+    api.add(NAMESPACE, "che")
+    api.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "che"}}, True)
+    assert api.requests[-1].query == {"fieldManager": "community.che", "dryRun": "All", "fieldValidation": "Strict"}
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_dry_run_is_repeated_as_it_changes_nothing(api: FakeApi, clock: FakeClock, status: int) -> None:
+    api.add(NAMESPACE, "che")
+    api.fail("post", "/secrets", status, "etcdserver: request timed out", times=2)
+    api.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "che"}}, True)
+    assert len(clock.waits) == 2

@@ -16,15 +16,17 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
+from urllib3 import PoolManager
 from urllib3.exceptions import MaxRetryError
 
 
 def test_options_that_were_not_given_are_left_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
+    rest_client = SimpleNamespace(pool_manager=PoolManager())
 
     def get_api_client(**options: Any) -> Any:
         seen.update(options)
-        return SimpleNamespace(client="the client")
+        return SimpleNamespace(client=SimpleNamespace(client=SimpleNamespace(rest_client=rest_client)))
 
     monkeypatch.setattr(_connect, "get_api_client", get_api_client)
 

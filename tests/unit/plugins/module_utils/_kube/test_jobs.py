@@ -169,6 +169,15 @@ def test_a_pod_that_finds_no_node_gives_the_scheduler_s_words(api: FakeApi, cloc
         run(api)
 
 
+def test_who_may_not_read_events_is_told_the_failure_itself(api: FakeApi, clock: FakeClock) -> None:
+    Machinery(api, {"phase": "Pending"}, None)
+    api.fail("get", "/events", 403)
+
+    with pytest.raises(JobFailed, match="Pending"):
+        run(api)
+    assert_nothing_left(api)
+
+
 def test_a_running_job_is_not_bound_by_the_time_to_start(api: FakeApi, clock: FakeClock) -> None:
     looks = int(START_SECONDS / 0.5) * 3
     Machinery(api, RUNNING, *[None] * looks, COMPLETE)

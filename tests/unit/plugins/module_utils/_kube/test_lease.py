@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._kube import _lease
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE, NAMESPACE
-from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseHeld, held_lease
+from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseHeld, LeaseLost, held_lease
 from unit.fake_api import FakeApi, FakeClock, Request
 
 
@@ -21,7 +24,7 @@ def namespace(api: FakeApi) -> None:
     api.add(NAMESPACE, "che")
 
 
-def hold(api: FakeApi, patience: float = 0) -> AbstractContextManager[None]:
+def hold(api: FakeApi, patience: float = 0) -> AbstractContextManager[Cluster]:
     return held_lease(api.cluster, "che", "one", "making it", patience)
 
 
@@ -36,7 +39,7 @@ def test_it_is_held_for_as_long_as_the_work_takes(api: FakeApi) -> None:
         live = api.at(LEASE, "one", "che")
         assert live is not None
         assert live["spec"]["holderIdentity"]
-        assert live["metadata"]["annotations"] == {"community.che/purpose": "making it"}
+        assert live["metadata"]["annotations"]["community.che/purpose"] == "making it"
     assert api.at(LEASE, "one", "che") is None
 
 
@@ -59,14 +62,34 @@ def test_a_second_one_is_told_who_holds_it(api: FakeApi, clock: FakeClock) -> No
 
 
 @pytest.mark.parametrize("holder", ["gone", ""])
-def test_one_that_has_run_out_or_has_no_holder_is_taken_over(api: FakeApi, holder: str) -> None:
+def test_one_that_has_run_out_or_has_no_holder_is_taken_over(api: FakeApi, clock: FakeClock, holder: str) -> None:
     put(api, holder, 61 if holder else 0)
 
-    with hold(api):
+    with hold(api, patience=60):
         live = api.at(LEASE, "one", "che")
         assert live is not None
         assert live["spec"]["holderIdentity"] not in ("gone", "")
     assert api.at(LEASE, "one", "che") is None
+    assert (sum(clock.waits) >= 15) is bool(holder)
+
+
+def test_one_that_looks_run_out_by_our_clock_alone_is_left_to_its_holder(api: FakeApi, clock: FakeClock) -> None:
+    """The other machine's clock is two minutes behind ours."""
+    put(api, "behind", 120)
+    looks: list[Request] = []
+
+    def renew(request: Request) -> None:
+        looks.append(request)
+        if len(looks) == 4:
+            put(api, "behind", 119)
+
+    api.react("get", "leases/one$", renew)
+
+    with (
+        pytest.raises(LeaseHeld, match="behind"),
+        held_lease(api.cluster, "che", "one", "making it", 75, for_the_living=False),
+    ):
+        pytest.fail("both hold it")
 
 
 def test_it_is_waited_for(api: FakeApi, clock: FakeClock) -> None:
@@ -83,14 +106,76 @@ def test_it_is_waited_for(api: FakeApi, clock: FakeClock) -> None:
         assert len(clock.waits) == 2
 
 
+def test_one_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once(api: FakeApi, clock: FakeClock) -> None:
+    process = subprocess.Popen(["true"])
+    identity = _lease._process(str(process.pid)) or f"{_lease._this_process().rpartition('/')[0]}/1"
+    process.wait()
+    put(api, "killed", 0)
+    api.objects[LEASE.path("che", "one")]["metadata"]["annotations"] = {"community.che/process": identity}
+
+    with hold(api, patience=60):
+        assert clock.waits == []
+
+
+@pytest.mark.parametrize("change", ["another boot", "another container", "alive", "unreadable"])
+def test_any_other_holder_is_waited_for(api: FakeApi, clock: FakeClock, change: str) -> None:
+    boot, space, pid, started = _lease._this_process().split("/")
+    identity = {
+        "another boot": f"other/{space}/{pid}/1",
+        "another container": f"{boot}/1/{pid}/1",
+        "alive": f"{boot}/{space}/{pid}/{started}",
+        "unreadable": "x",
+    }[change]
+    put(api, "other", 0)
+    api.objects[LEASE.path("che", "one")]["metadata"]["annotations"] = {"community.che/process": identity}
+
+    with pytest.raises(LeaseHeld), hold(api, patience=4):
+        pytest.fail("both hold it")
+
+
+def test_a_holder_that_the_kernel_hides_is_alive(
+    api: FakeApi, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's process, where /proc is mounted with hidepid."""
+    boot, space, pid, started = _lease._this_process().split("/")
+    mine = _lease._this_process()
+    put(api, "hidden", 0)
+    api.objects[LEASE.path("che", "one")]["metadata"]["annotations"] = {
+        "community.che/process": f"{boot}/{space}/{os.getppid()}/{started}"
+    }
+    monkeypatch.setattr(_lease, "_process", lambda asked: mine if asked == pid else "")
+
+    with pytest.raises(LeaseHeld), hold(api, patience=4):
+        pytest.fail("both hold it")
+
+
+def test_who_does_not_wait_for_the_living_gives_up_at_the_first_renewal(api: FakeApi, clock: FakeClock) -> None:
+    put(api, "other", 30)
+    looks: list[Request] = []
+
+    def renew(request: Request) -> None:
+        looks.append(request)
+        if len(looks) == 3:
+            put(api, "other", 0)
+
+    api.react("get", "leases/one$", renew)
+
+    with (
+        pytest.raises(LeaseHeld, match="other"),
+        held_lease(api.cluster, "che", "one", "making it", 75, for_the_living=False),
+    ):
+        pytest.fail("both hold it")
+    assert sum(clock.waits) < 10
+
+
 @pytest.mark.parametrize("there", [False, True], ids=["create", "take over"])
-def test_of_two_that_want_it_at_once_one_gets_it(api: FakeApi, there: bool) -> None:
+def test_of_two_that_want_it_at_once_one_gets_it(api: FakeApi, clock: FakeClock, there: bool) -> None:
     """Somebody else takes it between our look and our write."""
     if there:
         put(api, "gone", 600)
     api.react("put" if there else "post", "leases", lambda _request: put(api, "quicker", 0))
 
-    with pytest.raises(LeaseHeld, match="quicker"), hold(api):
+    with pytest.raises(LeaseHeld, match="quicker"), hold(api, patience=20):
         pytest.fail("both hold it")
 
 
@@ -100,6 +185,48 @@ def test_one_that_somebody_else_has_by_now_stays(api: FakeApi) -> None:
     live = api.at(LEASE, "one", "che")
     assert live is not None
     assert live["spec"]["holderIdentity"] == "successor"
+
+
+def sleep(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The machine is suspended."""
+    now = _lease._now()
+    monkeypatch.setattr(_lease, "_now", lambda: now + seconds)
+
+
+@pytest.mark.parametrize("successor", ["at work", "done"])
+def test_who_wakes_after_somebody_has_taken_over_writes_nothing_any_more(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, successor: str
+) -> None:
+    with hold(api) as fenced:
+        fenced.merge(NAMESPACE, "che", "", {"metadata": {"labels": {"before": "yes"}}})
+        sleep(monkeypatch, 3600)
+        api.objects.pop(LEASE.path("che", "one"))
+        if successor == "at work":
+            put(api, "successor", 0)
+        for _time in range(2):
+            with pytest.raises(LeaseLost, match="was held up"):
+                fenced.merge(NAMESPACE, "che", "", {"metadata": {"labels": {"after": "yes"}}})
+            with pytest.raises(LeaseLost):
+                _ = fenced.api_client
+        assert fenced.get(NAMESPACE, "che")["metadata"]["labels"] == {"before": "yes"}
+
+
+def test_who_wakes_and_still_holds_it_renews_it_and_goes_on(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hold(api) as fenced:
+        sleep(monkeypatch, 3600)
+        fenced.merge(NAMESPACE, "che", "", {"metadata": {"labels": {"after": "yes"}}})
+        fenced.merge(NAMESPACE, "che", "", {"metadata": {"labels": {"later": "yes"}}})
+    assert [request.method for request in api.written] == ["post", "put", "patch", "patch", "delete"]
+
+
+def test_one_that_is_taken_between_the_look_and_the_renewal_is_lost(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hold(api) as fenced:
+        sleep(monkeypatch, 3600)
+        api.react("put", "leases", lambda _request: put(api, "quicker", 0))
+        with pytest.raises(LeaseLost):
+            fenced.delete(NAMESPACE, "che")
 
 
 def test_it_is_renewed_beside_the_work(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
