@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._restic import BackupSummary, Snapshot
+from ansible_collections.community.che.plugins.module_utils._repository._restic import BackupSummary, Node, Snapshot
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 
 REPOSITORY_ID = "f" * 64
+PIECE = 64 * 1024
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 ACCESS = Access(RestServer("backup.example.org", "che", port=8000), password="sesame")
 
@@ -45,6 +46,9 @@ class FakeRestic:
     def repository_id(self) -> str:
         return REPOSITORY_ID
 
+    def for_writing(self) -> FakeRestic:
+        return self
+
     def snapshots(self, tags: Sequence[str] = ()) -> list[Snapshot]:
         self._called("snapshots")
         return [snapshot for snapshot in self.taken if set(tags) <= set(snapshot.tags)]
@@ -64,9 +68,26 @@ class FakeRestic:
         self.taken.append(Snapshot(snapshot_id, moment, tuple(tags), host, (path,), size, len(files), size))
         return BackupSummary(snapshot_id, len(files), size, size, size // 2, 0.1)
 
-    def restore_folder(self, snapshot_id: str, target: Path) -> None:
+    def list_files(self, snapshot_id: str) -> list[Node]:
+        self._called("list_files")
+        files = self.files[snapshot_id]
+        folders = {f"/{folder}".rstrip(".") for name in files for folder in PurePosixPath(name).parents}
+        return [
+            *(Node(folder, "dir", 0) for folder in sorted(folders)),
+            *(Node(f"/{name}", "file", len(self.damaged.get(name, content))) for name, content in files.items()),
+        ]
+
+    def stream(self, snapshot_id: str, path: str, sink: Callable[[bytes], object]) -> None:
+        self._called("stream")
+        content = self.files[snapshot_id][path.lstrip("/")]
+        for start in range(0, len(content), PIECE):
+            sink(content[start : start + PIECE])
+
+    def restore_folder(self, snapshot_id: str, target: Path, exclude: str = "") -> None:
         self._called("restore_folder")
         for name, content in self.files[snapshot_id].items():
+            if exclude and f"/{name}".startswith(f"{exclude}/"):
+                continue
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(self.damaged.get(name, content))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._repository._check import CheckReport, read_check
@@ -86,18 +86,6 @@ class Caretaker(Restic):
         """
         options = [f"--read-data-subset={data}"] if data else []
         return read_check(self._command, self._command.finish("check", *options))
-
-    def stream(self, snapshot_id: str, path: str, sink: Callable[[bytes], object]) -> None:
-        """Hand a file of a snapshot over piece by piece, however large it is; of a folder, a tar archive.
-
-        Raises:
-            NoSnapshot: There is no such snapshot.
-            NoSuchFile: It has no such file.
-            RepositoryDamaged: It can't be read as it was written.
-        """
-        finished = self._command.finish("dump", self._checked_id(snapshot_id), path, sink=sink)
-        if finished.code:
-            raise self._command.explain(finished)
 
     def _pruned(self, *arguments: str) -> Pruned:
         words = self._in_words(*arguments)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._check import read_check
@@ -32,12 +31,15 @@ from ansible_collections.community.che.plugins.module_utils._repository._snapsho
     BackupSummary,
     Node,
     Snapshot,
+    message_of,
+    messages,
 )
 
 __all__ = ["BackupSummary", "Node", "Restic", "Snapshot"]
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{8,64}")
 _UNLOCKED = re.compile(r"successfully removed (\d+) locks")
+_LIST_LIMIT = 64 * 1024 * 1024
 _VERSION = re.compile(r"restic (\d+)\.(\d+)\.(\d+)")
 
 
@@ -60,7 +62,12 @@ class Restic:
     """
 
     def __init__(self, access: Access, binary: str = "restic", timeout: float = 600.0, read_only: bool = False) -> None:
+        self._access, self._timeout = access, timeout
         self._command = ResticCommand(access, binary, timeout, read_only)
+
+    def for_writing(self) -> Restic:
+        """The same restic on the same repository, allowed to write."""
+        return Restic(self._access, self._command.binary, self._timeout)
 
     def version(self) -> tuple[int, int, int]:
         """The version of the restic that is run."""
@@ -96,7 +103,7 @@ class Restic:
             self._require_no_other()
             raise
         with self._understanding("init"):
-            made = str(_message(output, "initialized")["id"])
+            made = str(message_of(output, "initialized")["id"])
         if self.repository_id() != made:
             raise RepositoryDamaged(
                 "Another repository was made at the same place and time",
@@ -151,17 +158,21 @@ class Restic:
         parent = ["--group-by", "host,tags", "--ignore-inode", "--ignore-ctime"]
         output = self._write("backup", "--host", host, *labels, *parent, ".", folder=folder)
         with self._understanding("backup"):
-            return BackupSummary.from_json(_message(output, "summary"))
+            return BackupSummary.from_json(message_of(output, "summary"))
 
     def list_files(self, snapshot_id: str) -> list[Node]:
         """Everything in a snapshot, folders included.
 
         Raises:
             NoSnapshot: There is no such snapshot.
+            FileTooLarge: It has so many files that their list can't be held.
         """
-        output = self._command.run("ls", self._checked_id(snapshot_id))
+        try:
+            output = self._command.run("ls", self._checked_id(snapshot_id), output_limit=_LIST_LIMIT)
+        except OutputLimitExceeded:
+            raise FileTooLarge("The list of the snapshot's files is too long", f"snapshot {snapshot_id}") from None
         with self._understanding("ls"):
-            return [Node.from_json(data) for data in _messages(output) if data["message_type"] == "node"]
+            return [Node.from_json(data) for data in messages(output) if data["message_type"] == "node"]
 
     def dump(self, snapshot_id: str, path: str, limit_bytes: int) -> bytes:
         """The content of one file of a snapshot.
@@ -176,13 +187,26 @@ class Restic:
         except OutputLimitExceeded:
             raise FileTooLarge(f"The file is larger than {limit_bytes} bytes", f"{snapshot_id}:{path}") from None
 
-    def restore_folder(self, snapshot_id: str, target: Path) -> None:
-        """Write all of a snapshot into a folder, which is made if it is not there.
+    def stream(self, snapshot_id: str, path: str, sink: Callable[[bytes], object]) -> None:
+        """Hand a file over piece by piece, however large, or a folder as a tar archive; what the sink raises ends it.
+
+        Raises:
+            NoSnapshot: There is no such snapshot.
+            NoSuchFile: It has no such file.
+            RepositoryDamaged: It can't be read as it was written.
+        """
+        finished = self._command.finish("dump", self._checked_id(snapshot_id), path, sink=sink)
+        if finished.code:
+            raise self._command.explain(finished)
+
+    def restore_folder(self, snapshot_id: str, target: Path, exclude: str = "") -> None:
+        """Write a snapshot, without what restic's pattern excludes, into a folder; that is made where it is not.
 
         Raises:
             NoSnapshot: There is no such snapshot.
         """
-        self._command.run("restore", self._checked_id(snapshot_id), "--target", str(target))
+        selection = ["--target", str(target), *(["--exclude", exclude] if exclude else [])]
+        self._command.run("restore", self._checked_id(snapshot_id), *selection)
 
     def forget_ids(self, snapshot_ids: Sequence[str]) -> None:
         """Remove these snapshots and no others; those that are gone already are no error.
@@ -266,14 +290,6 @@ class Restic:
             self._command.binary,
             "Check that this is restic itself, in a version that is supported.",
         )
-
-
-def _messages(output: bytes) -> Iterator[Mapping[str, Any]]:
-    return (json.loads(line) for line in output.splitlines() if line.strip())
-
-
-def _message(output: bytes, message_type: str) -> Mapping[str, Any]:
-    return [data for data in _messages(output) if data["message_type"] == message_type][-1]
 
 
 def _checked_tag(tag: str) -> str:

@@ -8,13 +8,28 @@ The shapes are those of https://restic.readthedocs.io/en/stable/075_scripting.ht
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 _TIME = re.compile(r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d\d:\d\d)")
+
+
+def messages(output: bytes) -> Iterator[Mapping[str, Any]]:
+    """What restic tells with ``--json``, line by line."""
+    return (json.loads(line) for line in output.splitlines() if line.strip())
+
+
+def message_of(output: bytes, message_type: str) -> Mapping[str, Any]:
+    """The last message of a type.
+
+    Raises:
+        IndexError: There is none.
+    """
+    return [data for data in messages(output) if data["message_type"] == message_type][-1]
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class Backup:
         bytes: What its parts hold together.
         data_added: What its snapshots added to the repository, packed.
         safety: Whether a restore made it of what was there before.
+        host: The host that it names: the namespace of Che.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Backup:
     bytes: int
     data_added: int
     safety: bool = False
+    host: str = ""
 
     @property
     def snapshots(self) -> frozenset[str]:
@@ -116,6 +118,7 @@ def _backup(
         bytes=sum(part.bytes or 0 for _tags, part in parts),
         data_added=sum(added.values()),
         safety=safety,
+        host=head.hostname,
     )
 
 

@@ -34,9 +34,12 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._yaml impo
 # The old operator's dumps: streamed from the repository when they are wanted, never read from a folder.
 _DUMPS = "db"
 # An API server refuses objects beyond 1.5 MiB; YAML may need more room for the same.
-_MAX_FILE_BYTES = 8 * 1024 * 1024
-_MAX_FILES = 50_000
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_FILES = 50_000
+# All objects of an installation are in memory at once, and lie in a folder for temporary files before.
+MAX_BYTES = 512 * 1024 * 1024
 _MAKE_ROOM = "Make room for temporary files, or choose another place for them with TMPDIR."
+_FEWER = "Take what is not Che's out of its namespace, or take its labels away."
 _CHOOSE = "Back up one CheCluster at a time, with the objects of its own namespace."
 
 
@@ -56,6 +59,9 @@ def write_installation(folder: Path, objects: Iterable[RawObject], info: BackupI
     """
     documents = {INFO_FILE: info.to_document(), **_documents(objects)}
     contents = {path: to_yaml(documents[path]).encode() for path in sorted(documents)}
+    if sum(map(len, contents.values())) > MAX_BYTES:
+        # It would not be read back by a restore.
+        raise LayoutError(f"The objects are larger than {MAX_BYTES} bytes together", next_step=_FEWER)
     try:
         _write_all(folder, contents)
     except OSError as error:
@@ -114,8 +120,8 @@ def read_info(folder: Path) -> BackupInfo:
 
 def _object_files(folder: Path) -> Iterator[str]:
     for count, path in enumerate(_files(folder)):
-        if count >= _MAX_FILES:
-            raise misplaced(f"the backup holds more than {_MAX_FILES} files", path)
+        if count >= MAX_FILES:
+            raise misplaced(f"the backup holds more than {MAX_FILES} files", path)
         if path != INFO_FILE:
             yield path
 
@@ -156,6 +162,6 @@ def _content(folder: Path, path: str) -> bytes:
     status = os.lstat(folder / path)
     if not stat.S_ISREG(status.st_mode):
         raise misplaced("this is not a regular file", path)
-    if status.st_size > _MAX_FILE_BYTES:
-        raise misplaced(f"the file is larger than {_MAX_FILE_BYTES} bytes", path)
+    if status.st_size > MAX_FILE_BYTES:
+        raise misplaced(f"the file is larger than {MAX_FILE_BYTES} bytes", path)
     return (folder / path).read_bytes()

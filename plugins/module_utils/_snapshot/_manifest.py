@@ -32,6 +32,36 @@ def timestamp(moment: datetime) -> str:
 
 
 @dataclass(frozen=True)
+class DatabasePlace:
+    """Where a database of the installation was when the backup was made.
+
+    Args:
+        role: What Che uses it for: ``che``, ``keycloak`` or ``openvsx``.
+        name: The database's name.
+        host: The external server's name or address; empty where the operator of Che runs the server.
+        port: The server's port.
+        saved: Whether the backup has it.
+    """
+
+    role: str
+    name: str
+    host: str
+    port: int
+    saved: bool
+
+    @classmethod
+    def read(cls, fields: Fields) -> DatabasePlace:
+        """Read it from JSON; raises ``ManifestError``."""
+        return cls(
+            role=fields.text("role"),
+            name=fields.text("name"),
+            host=fields.text("host"),
+            port=fields.count("port"),
+            saved=fields.flag("saved"),
+        )
+
+
+@dataclass(frozen=True)
 class Installation:
     """Where the backup comes from.
 
@@ -42,6 +72,8 @@ class Installation:
         che_version: As the operator reported it.
         infrastructure: ``Kubernetes`` or ``OpenShift``.
         apps_domain: The domain of its routes or ingresses, empty when unknown.
+        cluster_id: What tells its cluster from others: the uid of the namespace ``kube-system``; empty when unknown.
+        databases: Where its databases were, those too that are not in the backup.
     """
 
     namespace: str
@@ -50,6 +82,8 @@ class Installation:
     che_version: str
     infrastructure: str
     apps_domain: str
+    cluster_id: str = ""
+    databases: tuple[DatabasePlace, ...] = ()
 
     @classmethod
     def read(cls, fields: Fields) -> Installation:
@@ -61,7 +95,27 @@ class Installation:
             che_version=fields.text("cheVersion"),
             infrastructure=fields.text("infrastructure"),
             apps_domain=fields.text("appsDomain"),
+            # Backups of the first versions do not say it.
+            cluster_id=fields.text("clusterId") if "clusterId" in fields else "",
+            databases=tuple(map(DatabasePlace.read, fields.sections("databases") if "databases" in fields else ())),
         )
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A dump of which nothing was counted when it was made: one of the old operator's. Never written into a manifest.
+
+    Args:
+        role: What Che uses the database for: ``che`` or ``keycloak``.
+        path: Where it lies in its snapshot.
+        server_version: The dumped server's version as pg_dump noted it, for example ``9.6.24``; empty when unknown.
+        sha256: Of the dump as it was read from the repository, in hexadecimal; empty when it was not read whole.
+    """
+
+    role: str
+    path: str
+    server_version: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +130,8 @@ class Part:
         files: How many files the snapshot holds.
         bytes: Their length together, before restic packs them.
         objects: For ``installation``: each object's digest by ``Kind/name``.
-        database: For ``database``: what was counted in it.
+        database: For ``database``: what was counted in it; ``None`` where nothing was, as of the old operator's.
+        dump: For ``database``: what is known instead of that.
     """
 
     kind: str
@@ -87,6 +142,12 @@ class Part:
     bytes: int
     objects: Mapping[str, str] | None = None
     database: DatabaseFigures | None = None
+    dump: Dump | None = None
+
+    @property
+    def role(self) -> str:
+        """What Che uses a database for; empty for a part that is none."""
+        return self.database.role if self.database else self.dump.role if self.dump else ""
 
     @classmethod
     def read(cls, fields: Fields) -> Part:

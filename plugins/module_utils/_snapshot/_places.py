@@ -22,6 +22,17 @@ SUFFIX = ".yaml"
 FILE_KINDS = {CLUSTER_FILE: "CheCluster", NAMESPACE_FILE: "Namespace"}
 FOLDER_KINDS = {"configmaps": "ConfigMap", "secrets": "Secret", "persistentvolumeclaims": "PersistentVolumeClaim"}
 
+# What an object of these kinds consists of as an API server returns it. Anything else it would drop, or refuse, or
+# merge into what can be compared, as it does with stringData.
+_FIELDS = {
+    "CheCluster": ("spec", "status"),
+    "Namespace": ("spec", "status"),
+    "PersistentVolumeClaim": ("spec", "status"),
+    "ConfigMap": ("data", "binaryData", "immutable"),
+    "Secret": ("data", "type", "immutable"),
+}
+_HEAD = ("apiVersion", "kind", "metadata")
+
 _FILES = {kind: file for file, kind in FILE_KINDS.items()}
 _FOLDERS = {kind: folder for folder, kind in FOLDER_KINDS.items()}
 _CORE_VERSION = "v1"
@@ -73,17 +84,29 @@ def object_at(path: str, document: object) -> dict[str, Any]:
         raise misplaced("the object in the file has another name", path)
     if not _is_metadata(obj["metadata"]):
         raise misplaced("the object in the file has metadata that no object has", path)
+    if not all(key in _HEAD or (key in _FIELDS[kind] and _is_field(key, obj[key])) for key in obj):
+        raise misplaced(f"the object in the file has fields that no {kind} has", path)
     return obj
+
+
+def _is_field(key: str, value: object) -> bool:
+    if value is None:
+        return True
+    if key in ("data", "binaryData"):
+        return _is_text_map(value)
+    if key == "immutable":
+        return isinstance(value, bool)
+    return isinstance(value, str) if key == "type" else isinstance(value, dict)
+
+
+def _is_text_map(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(held, str) for held in value.values())
 
 
 def _is_metadata(metadata: dict[str, Any]) -> bool:
     maps = (metadata.get("labels") or {}, metadata.get("annotations") or {})
     texts = metadata.get("finalizers") or []
-    return (
-        all(isinstance(held, dict) and all(isinstance(value, str) for value in held.values()) for held in maps)
-        and isinstance(texts, list)
-        and all(isinstance(text, str) for text in texts)
-    )
+    return all(map(_is_text_map, maps)) and isinstance(texts, list) and all(isinstance(text, str) for text in texts)
 
 
 def _is_served(kind: str, api_version: str) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 OURS = "community.che"
 _SEAL = "seal"
 _SAFETY = "safety"
+_PLAN = "plan"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ def seal_tags(run: str, parts: int, safety: bool = False) -> tuple[str, ...]:
     """Return the tags of the seal of so many parts, of a safety backup if it is one."""
     tags = (OURS, f"run={run}", _SEAL, f"parts={parts}")
     return (*tags, _SAFETY) if safety else tags
+
+
+def plan_tags(restore: str) -> tuple[str, ...]:
+    """Return the tags of the plan of a restore, which is no part of any backup."""
+    return (OURS, f"run={restore}", _PLAN)
+
+
+def restore_of(tags: Sequence[str]) -> str:
+    """Return the name of the restore whose plan a snapshot with these tags holds; empty when it holds none."""
+    values = dict(tag.partition("=")[::2] for tag in tags)
+    return values.get("run", "") if OURS in values and _PLAN in values else ""
 
 
 def read_tags(tags: Sequence[str]) -> Tags | None:

@@ -38,7 +38,7 @@ def from_yaml(text: str) -> object:
 
     Raises:
         UnreadableYamlError: The text isn't YAML, or uses what turns a small file into a large one or data into code:
-            aliases, tags, deep nesting; or holds what JSON can't.
+            aliases, tags, deep nesting; or says one thing twice; or holds what JSON can't.
     """
     try:
         _refuse_tricks(text)
@@ -53,16 +53,38 @@ def from_yaml(text: str) -> object:
 
 
 def _refuse_tricks(text: str) -> None:
-    # Events come one by one from a flat scanner: nothing is built yet, and the depth costs no stack.
-    depth = 0
+    # Events come one by one from a flat scanner: nothing is built yet, and the depth costs no stack. Of each mapping
+    # that is open, its keys so far; None for a sequence. ``due`` tells of each mapping whether a key comes next.
+    keys: list[set[str] | None] = []
+    due: list[bool] = []
     for event in yaml.parse(text, Loader=_loader()):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise UnreadableYamlError("YAML with an alias")
         if getattr(event, "tag", None):
             raise UnreadableYamlError("YAML with a tag")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
+        if isinstance(event, yaml.CollectionEndEvent):
+            keys.pop()
+            due.pop()
+        elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
+            _note_key(event, keys, due)
+        if isinstance(event, yaml.CollectionStartEvent):
+            keys.append(set() if isinstance(event, yaml.MappingStartEvent) else None)
+            due.append(True)
+        if len(keys) > _MAX_DEPTH:
             raise UnreadableYamlError(f"YAML nested deeper than {_MAX_DEPTH} levels")
+
+
+def _note_key(event: Any, keys: list[set[str] | None], due: list[bool]) -> None:
+    known = keys[-1] if keys else None
+    if known is None:
+        return
+    if due[-1] and isinstance(event, yaml.ScalarEvent):
+        if event.value in known:
+            # Which of the two counts depends on who reads it.
+            line = getattr(event.start_mark, "line", -1) + 1
+            raise UnreadableYamlError(f"YAML with a key that stands twice, line {line}")
+        known.add(event.value)
+    due[-1] = not due[-1]
 
 
 def _place(error: Any) -> str:

@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ansible_collections.community.che.plugins.module_utils._backup._seal import MANIFEST_LIMIT
 from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
@@ -25,10 +22,13 @@ from ansible_collections.community.che.plugins.module_utils._repository._errors 
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import INCOMPLETE, LEGACY, Backup
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
+from ansible_collections.community.che.plugins.module_utils._snapshot._entries import restored_part
 from ansible_collections.community.che.plugins.module_utils._snapshot._errors import SnapshotError
 from ansible_collections.community.che.plugins.module_utils._snapshot._layout import read_installation
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import FILE_NAME, Manifest, Part
+from ansible_collections.community.che.plugins.module_utils._snapshot._measured import Measured
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import read_tags
+from ansible_collections.community.che.plugins.module_utils._snapshot._trust import listed_problems
 
 SOUND = "sound"
 DAMAGED = "damaged"
@@ -36,8 +36,6 @@ UNREAD = "unread"
 
 # What can be said of the data itself. Anything else, such as a server that went away, ends the verification.
 _DAMAGE = (RepositoryDamaged, NoSnapshot, NoSuchFile, FileTooLarge, SnapshotError)
-_DUMP_ENDING = b"\n-- PostgreSQL database dump complete"
-_TAIL = 200
 _FEW = 10
 
 
@@ -144,25 +142,14 @@ class Judge:
         return _of(part, DAMAGED if problems else SOUND, *problems)
 
     def _problems_in_the_list(self, part: Part) -> list[str]:
-        if part.repository != self.repository:
-            return ["it was written to another repository"]
-        snapshot = self.snapshots.get(part.snapshot)
-        if snapshot is None:
-            return ["its snapshot is gone or can't be read"]
-        figures = (("bytes", snapshot.bytes, part.bytes), ("files", snapshot.files, part.files))
-        return [
-            f"its snapshot says {there} {what}, the manifest {written}"
-            for what, there, written in figures
-            if there not in (None, written)
-        ]
+        return listed_problems(part, self.snapshots.get(part.snapshot), self.repository)
 
     def _problems_in_the_data(self, part: Part) -> list[str]:
         return self._objects(part) if part.kind == "installation" else self._dump(part)
 
     def _objects(self, part: Part) -> list[str]:
-        with tempfile.TemporaryDirectory(prefix="che-verify-") as scratch:
-            self.restic.restore_folder(part.snapshot, Path(scratch))
-            found = object_digests(read_installation(Path(scratch)))
+        with restored_part(self.restic, part.snapshot) as restored:
+            found = object_digests(read_installation(restored.folder))
         written = dict(part.objects or {})
         differing = sorted(name for name in {*found, *written} if found.get(name) != written.get(name))
         if not differing:
@@ -181,30 +168,6 @@ class Judge:
         if not measured.ends_well:
             problems.append("the dump does not end as pg_dump ends one")
         return problems
-
-
-class Measured:
-    """What a dump amounts to, taken piece by piece: its length, its hash and its end."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._tail = b""
-        self.bytes = 0
-
-    def take(self, piece: bytes) -> None:
-        """Take the next piece."""
-        self._hash.update(piece)
-        self._tail = (self._tail + piece)[-_TAIL:]
-        self.bytes += len(piece)
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    @property
-    def ends_well(self) -> bool:
-        """Whether pg_dump's last words are at the end; what follows them is short, and depends on its version."""
-        return _DUMP_ENDING in self._tail
 
 
 def _of(part: Part, verdict: str, *problems: str) -> PartVerdict:

@@ -133,7 +133,7 @@ def _carry_out(work: _Work, decision: Decision) -> set[str]:
     """Remove what is to go, seals first, and return what is gone according to the server's own list."""
     meant = {*decision.seals, *decision.parts(decision.seals)}
     try:
-        if decision.seals or decision.leftovers:
+        if decision.seals or decision.parts(()):
             _remove(work, decision)
         _prune(work)
     except CheError as error:

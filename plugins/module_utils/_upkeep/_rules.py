@@ -18,7 +18,11 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue
     Backup,
     catalogue,
 )
-from ansible_collections.community.che.plugins.module_utils._snapshot._tags import read_tags, seal_tags
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import (
+    read_tags,
+    restore_of,
+    seal_tags,
+)
 from ansible_collections.community.che.plugins.module_utils._upkeep._running import Running
 
 # What our runs are named like; anything else was tagged by somebody else, and could not be written on a command line.
@@ -71,11 +75,13 @@ class Survey:
         complete: The runs with complete backups of the installation.
         leftovers: Its runs without a seal.
         foreign: Everything that is listed as a backup and not to be touched, and why.
+        plans: The plans of its restores, by the restores' names.
     """
 
     complete: tuple[RunRemains, ...]
     leftovers: tuple[RunRemains, ...]
     foreign: tuple[Explained, ...]
+    plans: tuple[tuple[str, Snapshot], ...] = ()
 
     def seal_groups(self) -> list[list[tuple[str, ...]]]:
         """The tags of the seals that a policy is for, by groups to which it applies separately.
@@ -96,6 +102,7 @@ class Decision:
     removed: tuple[RunRemains, ...]
     leftovers: tuple[RunRemains, ...]
     left_alone: tuple[Explained, ...]
+    plans: tuple[str, ...] = ()
 
     @property
     def seals(self) -> tuple[str, ...]:
@@ -110,7 +117,7 @@ class Decision:
         """
         unsealed = set(gone)
         sealless = [each for each in self.removed if unsealed.issuperset(each.seals)]
-        return tuple(part for each in (*sealless, *self.leftovers) for part in each.parts)
+        return (*(part for each in (*sealless, *self.leftovers) for part in each.parts), *self.plans)
 
 
 def survey(snapshots: Sequence[Snapshot], namespace: str) -> Survey:
@@ -141,6 +148,12 @@ def survey(snapshots: Sequence[Snapshot], namespace: str) -> Survey:
         complete=tuple(each for each in runs if each.is_complete),
         leftovers=tuple(each for each in runs if not each.seals),
         foreign=tuple(foreign),
+        plans=tuple(
+            (restore, snapshot)
+            for snapshot in snapshots
+            for restore in filter(None, [restore_of(snapshot.tags)])
+            if snapshot.hostname == namespace
+        ),
     )
 
 
@@ -210,6 +223,9 @@ def decide(
                 for backup in each.backups
                 if young[each.run]
             ),
+        ),
+        plans=tuple(
+            plan.id for restore, plan in found.plans if restore not in running.runs and now - plan.time > incomplete_age
         ),
     )
 

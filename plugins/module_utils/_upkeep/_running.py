@@ -12,6 +12,8 @@ from datetime import datetime
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import JOB
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
 from ansible_collections.community.che.plugins.module_utils._run._record import (
     IN_PROGRESS,
     OUR_LABELS,
@@ -22,6 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._run._record import 
 from ansible_collections.community.che.plugins.module_utils._run._run import records_of
 
 _RESTORE = "restore"
+_DRILL = "drill"
 _OURS = f"app.kubernetes.io/managed-by={OUR_LABELS['app.kubernetes.io/managed-by']}"
 
 
@@ -31,7 +34,7 @@ class Running:
 
     Args:
         runs: Their ids: those with a record that is renewed, and those with a Job that has not ended.
-        restored: The restore that uses a backup, by the backup's id.
+        restored: The restore, or the drill of one, that uses a backup, by the backup's id.
         since: When the oldest of the restores began; None when there is none.
     """
 
@@ -58,14 +61,32 @@ def look_at_runs(cluster: Cluster, namespace: str, now: datetime) -> Running:
         for record in records_of(cluster, namespace)
         if record.seen_at(now).state == IN_PROGRESS or record.run_id in working
     ]
+    unfinished = OpenJournal.find(cluster, namespace)
+    held = {**(_held_by(unfinished) if unfinished else {}), **_held_by_migration(cluster, namespace)}
     restores = [record for record in live if record.kind == _RESTORE]
+    # One that has not chosen its backup yet takes the newest, which is never removed, or one that somebody has named.
+    drilled = {record.snapshot_id: record.run_id for record in live if record.kind == _DRILL and record.snapshot_id}
     for record in restores:
         _require_backup(record, namespace)
     return Running(
-        runs=frozenset({*(record.run_id for record in live), *working} - {""}),
-        restored={record.snapshot_id: record.run_id for record in restores},
+        runs=frozenset({*(record.run_id for record in live), *working, *held.values()} - {""}),
+        restored={**drilled, **{record.snapshot_id: record.run_id for record in restores}, **held},
         since=min((moment_of(record.started) for record in restores), default=None),
     )
+
+
+def _held_by_migration(cluster: Cluster, namespace: str) -> dict[str, str]:
+    unfinished = OpenMigration.find(cluster, namespace)
+    if unfinished is None:
+        return {}
+    held = unfinished.content
+    return {backup: held.migration for backup in (held.backup, held.safety_backup) if backup}
+
+
+def _held_by(unfinished: OpenJournal) -> dict[str, str]:
+    """What a restore that has not ended goes on with, or goes back to, however long nobody works on it."""
+    journal = unfinished.content
+    return {backup: journal.restore for backup in (journal.backup, journal.safety_backup) if backup}
 
 
 def _require_backup(record: Record, namespace: str) -> None:

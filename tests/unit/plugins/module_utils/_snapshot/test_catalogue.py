@@ -71,6 +71,7 @@ def test_a_complete_backup() -> None:
         ),
         bytes=200,
         data_added=20,
+        host="eclipse-che",
     )
 
 

@@ -318,11 +318,18 @@ def test_a_file_that_is_too_large(folder: Path) -> None:
 
 
 def test_too_many_files(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_layout, "_MAX_FILES", len(PATHS))
+    monkeypatch.setattr(_layout, "MAX_FILES", len(PATHS))
     read_installation(part)
-    monkeypatch.setattr(_layout, "_MAX_FILES", len(PATHS) - 1)
+    monkeypatch.setattr(_layout, "MAX_FILES", len(PATHS) - 1)
     with pytest.raises(LayoutError, match="more than 5 files"):
         read_installation(part)
+
+
+def test_more_than_a_restore_would_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_layout, "MAX_BYTES", 500)
+    with pytest.raises(LayoutError, match="larger than 500 bytes together"):
+        write_installation(folder, OBJECTS, INFO)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_backup_without_a_che_cluster(part: Path) -> None:

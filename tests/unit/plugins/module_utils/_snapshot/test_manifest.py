@@ -19,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._figures i
     TableFigures,
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import (
+    DatabasePlace,
     Installation,
     Manifest,
     Part,
@@ -85,12 +86,13 @@ database_parts = st.builds(
     objects=st.none(),
     database=figures,
 )
+places = st.lists(st.builds(DatabasePlace, texts, texts, texts, counts, st.booleans()), max_size=2).map(tuple)
 manifests = st.builds(
     Manifest,
     collection_version=texts,
     run=st.from_regex(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", fullmatch=True),
     created=st.datetimes(datetime(1000, 1, 1), timezones=st.just(timezone.utc)).map(timestamp),
-    installation=st.builds(Installation, texts, texts, texts, texts, texts, texts),
+    installation=st.builds(Installation, texts, texts, texts, texts, texts, texts, texts, places),
     restic_version=texts,
     parts=st.lists(installation_parts | database_parts, max_size=3).map(tuple),
 )
@@ -103,7 +105,15 @@ EXAMPLE = Manifest(
     collection_version="0.1.0",
     run="20260101-abc",
     created="2026-01-01T12:00:00Z",
-    installation=Installation("eclipse-che", "eclipse-che", "org.eclipse.che/v2", "7.122.0", "Kubernetes", ""),
+    installation=Installation(
+        "eclipse-che",
+        "eclipse-che",
+        "org.eclipse.che/v2",
+        "7.122.0",
+        "Kubernetes",
+        "",
+        databases=(DatabasePlace("che", "dbche", "db.example", 5433, False),),
+    ),
     restic_version="0.18.0",
     parts=(
         Part("installation", "eclipse-che", "a" * 64, "b" * 64, 3, 99, objects={"Secret/x": f"sha256:{'c' * 64}"}),
@@ -155,7 +165,9 @@ def shown(path: tuple[Any, ...]) -> str:
 
 FIELDS = leaves(DOCUMENT)
 # A map of digests has no field of a fixed name.
-REQUIRED = [path for path in FIELDS if path[-1] != "Secret/x"]
+# Backups of the first versions do not say of which cluster they are, nor where databases were that they lack.
+PLACES = ("installation", "databases")
+REQUIRED = [path for path in FIELDS if path[-1] not in ("Secret/x", "clusterId") and path != PLACES]
 
 
 def changed(path: tuple[Any, ...], value: object) -> bytes:

@@ -87,6 +87,29 @@ def test_deep_nesting_costs_no_stack() -> None:
         from_yaml("[" * 500_000)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\nb: 2\na: 3\n", 3),
+        ("a: 1\n'a': 1\n", 2),
+        ("{a: 1, b: {c: 1, d: [1, {e: 1, e: 2}]}}", 1),
+        ("x:\n- a: 1\n  b: {}\n  a: []\n", 4),
+        ("? a\n: [1]\n? a\n: {b: 1}\n", 3),
+    ],
+)
+def test_a_key_that_stands_twice(text: str, line: int) -> None:
+    with pytest.raises(UnreadableYamlError, match=f"twice, line {line}$"):
+        from_yaml(text)
+
+
+def test_the_same_key_in_two_places() -> None:
+    assert from_yaml("a: {a: {a: a}}\nb: [{a: 1}, {a: 2}, a, a]\nc: a\n") == {
+        "a": {"a": {"a": "a"}},
+        "b": [{"a": 1}, {"a": 2}, "a", "a"],
+        "c": "a",
+    }
+
+
 def test_what_could_not_be_read_is_not_shown() -> None:
     with pytest.raises(UnreadableYamlError) as caught:
         from_yaml("password: hunter2: oops\n")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, catalogue
-from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags, seal_tags
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags, plan_tags, seal_tags
 from ansible_collections.community.che.plugins.module_utils._upkeep._rules import NEWEST, Decision, decide, survey
 from ansible_collections.community.che.plugins.module_utils._upkeep._running import Running
 from hypothesis import given
@@ -221,3 +221,15 @@ def test_whatever_the_policy_no_promise_is_broken(snapshots: list[Snapshot], dat
         one for each in (*found.complete, *found.leftovers) for one in each.seals + each.parts
     }
     assert foreign.isdisjoint(order)
+
+
+def test_the_plan_of_a_restore_goes_when_it_is_old_and_the_restore_has_ended() -> None:
+    old = snapshot("old", 0, plan_tags("r7"))
+    of_unfinished = snapshot("unfinished", 0, plan_tags("r8"))
+    young = snapshot("young", 24 * 30 - 1, plan_tags("r9"))
+    elsewhere = snapshot("elsewhere", 0, plan_tags("r7"), host="other")
+
+    decision = decided([old, of_unfinished, young, elsewhere], running=Running(runs=frozenset({"r8"})))
+
+    assert decision.parts(()) == (old.id,)
+    assert decision.left_alone == ()
