@@ -60,10 +60,16 @@ def install(api: FakeApi, kind: Kind = CHE_CLUSTER_V2, database: bool = True, **
     api.add(CONFIG_MAP, "custom", "che", metadata={"labels": PART_OF}, data={"key": "value"})
     api.add(CONFIG_MAP, "unrelated", "che", data={"key": "value"})
     api.add(CLAIM, "unrelated", "che", spec={})
+    add_operator(api)
     if database:
         credentials = encoded(database_name="openvsx", database_user="vsx", database_password="s3cret-db")
         api.add(SECRET, "openvsx-credentials", "che", metadata={"labels": PART_OF}, data=credentials)
         api.add(DEPLOYMENT, "openvsx-database", "che", spec=deployment_spec(), status=available())
+
+
+def add_operator(api: FakeApi) -> None:
+    """The operator of Che, which a restore can't do without."""
+    api.add(DEPLOYMENT, "che-operator", "openshift-operators", spec=deployment_spec(), status=available())
 
 
 def deployment_spec(**pod: Any) -> dict[str, Any]:

@@ -6,37 +6,41 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError
+from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError, UnusableServerError
+from ansible_collections.community.che.plugins.module_utils._che._jdbc import JdbcPlace, parse_jdbc_url
 from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, flag_at, name_of
+from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database
 
 _CHE_DEPLOYMENT = "postgres"
 _KEYCLOAK_DEPLOYMENT = "keycloak"
 _OPENVSX_DEPLOYMENT = "openvsx-database"
 _PORT = 5432
-# From this version on Che has no database of its own, and ignores what the CheCluster still says about one.
-_FIRST_WITHOUT_DATABASE = (7, 62)
+_NAME = "dbche"
+#: The setting of Che's server that says where its database is, and how it is spoken to.
+JDBC_URL = "CHE_JDBC_URL"
 
 _NEXT_STEP = "Put back what the database's server was set up with, so that it can be dumped."
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database that the Che operator runs.
+    """A database of Che's.
 
     Args:
         role: What Che uses it for: ``che``, ``keycloak`` or ``openvsx``.
         name: The database's name on its server.
-        deployment: The Deployment of its server; two databases may share one.
-        service: The Service in front of it.
-        port: The Service's port.
+        deployment: The Deployment of its server; two databases may share one. Empty where the operator runs none.
+        service: The Service in front of it; empty where the operator runs none.
+        port: The server's port.
         secret: The Secret with its credentials; empty when they stand in the CheCluster itself.
         user: The role that owns it.
         password: That role's password.
+        host: Where the server is, when somebody else runs it.
+        tls: How that one is spoken to, in libpq's words; empty where the CheCluster does not say.
     """
 
     role: str
@@ -47,6 +51,13 @@ class Database:
     secret: str
     user: str
     password: str = field(repr=False)
+    host: str = ""
+    tls: str = ""
+
+    @property
+    def is_external(self) -> bool:
+        """Whether somebody else runs its server."""
+        return bool(self.host)
 
 
 def external_database(cluster: CheCluster) -> bool:
@@ -55,15 +66,14 @@ def external_database(cluster: CheCluster) -> bool:
 
 
 def _ignores_database(cluster: CheCluster) -> bool:
-    # Dev Spaces counts its versions from 3: they never come this far, and the switch is taken at its word.
-    numbers = re.findall(r"\d+", cluster.version)[:2]
-    return tuple(map(int, numbers)) >= _FIRST_WITHOUT_DATABASE
+    # Where the version does not tell, as with those of Dev Spaces, the switch is taken at its word.
+    return needs_no_database(cluster.version) is True
 
 
 def find_databases(
     cluster: CheCluster, deployments: Iterable[RawObject], secrets: Iterable[RawObject]
 ) -> tuple[Database, ...]:
-    """Find the databases of an installation and the credentials that Che itself uses for them.
+    """Find the databases that the operator runs, and the credentials that Che itself uses for them.
 
     Args:
         cluster: The CheCluster.
@@ -78,6 +88,48 @@ def find_databases(
     return tuple(_found(cluster, running, _Secrets(cluster.namespace, by_name)))
 
 
+def find_external_databases(
+    cluster: CheCluster, deployments: Iterable[RawObject], secrets: Iterable[RawObject]
+) -> tuple[Database, ...]:
+    """Find the databases of an installation on a server that its operator does not run; none where it runs its own.
+
+    Args:
+        cluster: The CheCluster.
+        deployments: The Deployments of its namespace.
+        secrets: The Secrets of its namespace.
+
+    Raises:
+        CredentialsError: A Secret or a key in it is missing or unreadable.
+        UnusableServerError: The CheCluster does not say where the server is, or can't be understood.
+    """
+    if not external_database(cluster):
+        return ()
+    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
+    place = _external_place(cluster)
+    found = [_che_database(cluster, held)]
+    if _KEYCLOAK_DEPLOYMENT in {name_of(deployment) for deployment in deployments}:
+        found.append(_keycloak_database(cluster, held))
+    found[0] = replace(found[0], name=place.name)
+    return tuple(
+        replace(database, deployment="", service="", host=place.host, port=place.port, tls=place.tls)
+        for database in found
+    )
+
+
+def _external_place(cluster: CheCluster) -> JdbcPlace:
+    generation, on = cluster.generation, f"CheCluster {cluster.namespace}/{cluster.name}"
+    url = cluster.setting(f"{generation.properties}.{JDBC_URL}")
+    if url:
+        # It wins over all that the other fields say.
+        return parse_jdbc_url(url, f"{on}, {generation.properties}.{JDBC_URL}")
+    host, port = cluster.setting(generation.database_host), cluster.setting(generation.database_port) or str(_PORT)
+    if not host or not port.isdecimal():
+        raise UnusableServerError(
+            "It says that its database is external, and not where", on, f"Set spec.{generation.database_host}."
+        )
+    return JdbcPlace(host, int(port), cluster.setting(generation.database_name) or _NAME, "")
+
+
 def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterator[Database]:
     if _CHE_DEPLOYMENT in running and not external_database(cluster):
         yield _che_database(cluster, secrets)
@@ -89,7 +141,7 @@ def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterato
 
 def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     generation = cluster.generation
-    name = cluster.setting(generation.database_name) or "dbche"
+    name = cluster.setting(generation.database_name) or _NAME
     secret = cluster.setting(generation.database_secret)
     user, password = cluster.setting(generation.database_user), cluster.setting(generation.database_password)
     if secret or not (user and password):

@@ -14,3 +14,15 @@ class UnknownCheClusterError(CheError):
 
 class CredentialsError(CheError):
     """The user or the password of a database can't be found where Che looks for it."""
+
+
+class UnusableObjectError(CheError):
+    """A saved object does not look like one of its kind."""
+
+
+class UnusableServerError(CheError):
+    """Where a database is, or how it is called, can't be written into a CheCluster."""
+
+
+class NoDatabaseError(CheError):
+    """A Che of this version has no database of its own."""

@@ -39,13 +39,18 @@ class Generation:
         domain: The domain of routes and ingresses.
         oauth_secret: Either a plain OAuth secret, or the name of a Secret that holds it.
         external_database: The switch for a database that the operator doesn't run.
+        database_host: Where that one is.
+        database_port: Its server's port; v1 has it as text, v2 too.
         database_name: The name of Che's own database.
         database_secret: The Secret with its user and password.
         database_user: The user in plain text, where the version allows that.
         database_password: The password in plain text, where the version allows that.
         identity_database_secret: The Secret with the password of the identity provider's database.
         identity_database_password: That password in plain text, where the version allows that.
+        documented_superuser: Whether the documents of an external database make Che's role a superuser (CodeReady
+            Workspaces, "Configuring external PostgreSQL").
         openvsx_secret: The Secret with the name, the user and the password of the OpenVSX registry's database.
+        properties: Settings of Che's server by the names of their environment variables; they win over all others.
         naming_fields: Every other field that names a Secret or a ConfigMap.
     """
 
@@ -56,13 +61,17 @@ class Generation:
     domain: str
     oauth_secret: str
     external_database: str
+    database_host: str
+    database_port: str
     database_name: str
     database_secret: str
+    properties: str
     naming_fields: tuple[NamingField, ...]
     database_user: str = ""
     database_password: str = ""
     identity_database_secret: str = ""
     identity_database_password: str = ""
+    documented_superuser: bool = False
     openvsx_secret: str = ""
 
 
@@ -74,12 +83,16 @@ _V1 = Generation(
     domain="k8s.ingressDomain",
     oauth_secret="auth.oAuthSecret",
     external_database="database.externalDb",
+    database_host="database.chePostgresHostName",
+    database_port="database.chePostgresPort",
     database_name="database.chePostgresDb",
     database_secret="database.chePostgresSecret",
     database_user="database.chePostgresUser",
     database_password="database.chePostgresPassword",
     identity_database_secret="auth.identityProviderPostgresSecret",
     identity_database_password="auth.identityProviderPostgresPassword",
+    documented_superuser=True,
+    properties="server.customCheProperties",
     naming_fields=(
         NamingField("Secret", "server.cheHostTLSSecret"),
         NamingField("Secret", "server.proxySecret"),
@@ -112,9 +125,12 @@ _V2 = Generation(
     domain="networking.domain",
     oauth_secret="networking.auth.oAuthSecret",
     external_database="components.database.externalDb",
+    database_host="components.database.postgresHostName",
+    database_port="components.database.postgresPort",
     database_name="components.database.postgresDb",
     database_secret="components.database.credentialsSecretName",
     openvsx_secret="components.openVSXRegistry.credentialsSecretName",
+    properties="components.cheServer.extraProperties",
     naming_fields=(
         NamingField("Secret", "networking.tlsSecretName"),
         NamingField("Secret", "gitServices.*.*.secretName"),

@@ -23,8 +23,8 @@ _MANAGED_BY = "app.kubernetes.io/managed-by"
 # The operator labels what it makes with its flavour's name: Eclipse Che, CodeReady Workspaces, Dev Spaces.
 _BY_OPERATOR = {_MANAGED_BY: ("che-operator", "codeready-operator", "devspaces-operator")}
 
-RULES = (
-    # Never, whoever asks for it.
+# Never, whoever asks for it: neither saved nor, out of a backup that holds it nevertheless, restored.
+NEVER = (
     skip(
         "never restored: the operator would delete users' objects whose sources it no longer finds",
         kinds=("ConfigMap",),
@@ -47,6 +47,10 @@ RULES = (
         kinds=("ConfigMap",),
         names=("ca-certs-merged", "kube-root-ca.crt", "oidc-issuer-ca"),
     ),
+)
+
+RULES = (
+    *NEVER,
     # The administrator's word counts for more than what an object looks like.
     save("named by the CheCluster", named_by_cluster=True),
     save(
@@ -124,3 +128,9 @@ def rule_for(obj: RawObject, named: frozenset[Reference]) -> Rule:
     """Return the rule that decides on an object; the last one matches everything."""
     traits = Traits.of(obj, named_by_cluster=Reference(kind_of(obj), name_of(obj)) in named)
     return next(rule for rule in RULES if rule.matches(traits))
+
+
+def never_reason(obj: RawObject) -> str:
+    """Say why an object is in no backup of ours, whatever else is true of it; empty when it may be."""
+    traits = Traits.of(obj, named_by_cluster=False)
+    return next((rule.reason for rule in NEVER if rule.matches(traits)), "")

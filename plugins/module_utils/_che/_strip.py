@@ -11,6 +11,7 @@ from ansible_collections.community.che.plugins.module_utils._che._objects import
 
 _METADATA = (
     "uid",
+    "generateName",
     "resourceVersion",
     "generation",
     "creationTimestamp",
@@ -30,7 +31,13 @@ _ANNOTATIONS = (
     "volume.beta.kubernetes.io/storage-provisioner",
 )
 # What the Che operator and the cluster set by themselves, and wait for when an object is deleted.
-_FINALIZERS = ("che.eclipse.org/container-run", "kubernetes.io/pvc-protection")
+_FINALIZERS = (
+    "che.eclipse.org/container-run",
+    "kubernetes.io/pvc-protection",
+    # Only of an object that is being deleted already.
+    "foregroundDeletion",
+    "orphan",
+)
 _FINALIZER_SUFFIX = ".finalizers.che.eclipse.org"
 # Fields of a kind's own: the volume that a claim was bound to, and what holds a namespace while it ends.
 _SPEC = {"PersistentVolumeClaim": ("volumeName",), "Namespace": ("finalizers",)}

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._selection import RULES, rule_for, select
+from ansible_collections.community.che.plugins.module_utils._che._selection import (
+    NEVER,
+    RULES,
+    never_reason,
+    rule_for,
+    select,
+)
 
 OURS = {"app.kubernetes.io/part-of": "che.eclipse.org"}
 BY_OPERATOR = {**OURS, "app.kubernetes.io/managed-by": "che-operator"}
@@ -209,3 +215,14 @@ def test_every_rule_decides_on_some_object_above() -> None:
     objects = [*SAVED.values(), *(obj for obj, _reason in SKIPPED.values())]
     named = frozenset(CLUSTER.references())
     assert {RULES.index(rule_for(obj, named)) for obj in objects} == set(range(len(RULES)))
+
+
+@pytest.mark.parametrize("obj", [obj for obj, _reason in SKIPPED.values()], ids=SKIPPED.keys())
+def test_what_is_never_saved_is_never_restored(obj: dict[str, Any]) -> None:
+    rule = rule_for(obj, frozenset())
+    assert never_reason(obj) == (rule.reason if rule in NEVER else "")
+
+
+@pytest.mark.parametrize("obj", SAVED.values(), ids=SAVED.keys())
+def test_nothing_that_is_saved_is_refused_on_its_way_back(obj: dict[str, Any]) -> None:
+    assert never_reason(obj) == ""

@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._che._strip import n
 
 ADDED_BY_A_CLUSTER = {
     "uid": "0b1f",
+    "generateName": "one-",
     "resourceVersion": "42",
     "generation": 3,
     "creationTimestamp": "2026-01-01T00:00:00Z",
@@ -61,6 +62,8 @@ def test_the_object_itself_is_left_alone() -> None:
         "devWorkspace.permissions.finalizers.che.eclipse.org",
         "che.eclipse.org/container-run",
         "kubernetes.io/pvc-protection",
+        "foregroundDeletion",
+        "orphan",
     ],
 )
 def test_finalizers_that_others_set_again(finalizer: str) -> None:
