@@ -33,11 +33,50 @@ _ADVICE = (
         r"password authentication failed|no password supplied",
         "Check the user and the password in the database's Secret.",
     ),
+    (
+        r"server does not support SSL",
+        "Turn TLS on at the server, or ask for less of it.",
+    ),
+    (
+        r"no pg_hba\.conf entry.*(no encryption|SSL off)",
+        "The server lets this role in by TLS only: ask for it.",
+    ),
+    (
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+        "Let the role in from where pods of the namespace come from, in the server's pg_hba.conf.",
+    ),
+    (
+        r"SSL error: certificate verify failed|root certificate file",
+        "Give the certificate of the authority that signed the database server's own.",
+    ),
+    (
+        r"server certificate for .* does not match host name",
+        "Name the server as its certificate does.",
+    ),
+    (
+        r"too many connections|remaining connection slots",
+        "Raise max_connections at the server, or the CONNECTION LIMIT of the database or the role.",
+    ),
     (r'database ".*" does not exist', "Check the database's name in the CheCluster."),
     (
         r'role ".*" does not exist',
         "The dump grants something to that role. Create it in the target server (NOLOGIN is enough) and run the task "
         "again.",
+    ),
+    (
+        r"an old psql might obey|no awk to look for",
+        "Update the database server's image to one whose psql knows \\restrict (13.22, 14.19, 15.14 or later); if the "
+        "dump is not one of yours, find out who made it.",
+    ),
+    (
+        r"dump ends the transaction",
+        "pg_dump writes no such dump. Find out who made it.",
+    ),
+    (
+        r"pseudo-type|tables declared WITH OIDS|type \"(abstime|reltime|tinterval)\" does not exist|anycompatible"
+        r"|array_append\(anyarray|right argument type must be specified",
+        "This server's version no longer has that. Change it in the source database and back up again, or restore to a "
+        "server of the old version.",
     ),
     (
         r"max_locks_per_transaction",

@@ -22,3 +22,11 @@ class LoadFailed(DatabaseError):
 
 class SwapFailed(DatabaseError):
     """The databases of a server are not in a state that can be swapped, or swapping did not work."""
+
+
+class ProbeFailed(DatabaseError):
+    """The Job that looks at a server did not say what it is."""
+
+
+class ScriptFailed(DatabaseError):
+    """The Job that runs a script did not say that it succeeded."""

@@ -15,6 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._database._errors im
 from ansible_collections.community.che.plugins.module_utils._database._properties import (
     DEFAULT_PRIVILEGES_SQL,
     PROPERTIES_SQL,
+    READ_ONLY,
     read_properties,
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
@@ -30,6 +31,11 @@ SELECT json_build_object(
     'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = d.dattablespace),
     'bytes', pg_database_size(d.oid),
     'serverVersion', current_setting('server_version_num')::int,
+    'closed', EXISTS (
+        SELECT FROM pg_db_role_setting AS s
+        WHERE s.setdatabase = d.oid AND array_to_string(s.setconfig, ',') ~ '"""
+    + READ_ONLY
+    + r"""=(on|true|1)'),
     'superuser', current_setting('is_superuser') = 'on',
     'sessions', (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid AND pid <> pg_backend_pid()),
     'prepared', (SELECT count(*) FROM pg_prepared_xacts WHERE database = d.datname),
@@ -45,6 +51,17 @@ SELECT json_build_object(
     'publicOwner', (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'),
     {DEFAULT_PRIVILEGES_SQL});
 """
+_NOT_GIVEN_UNASKED = frozenset(
+    {
+        "dynamic_library_path",
+        "jit_provider",
+        "local_preload_libraries",
+        "role",
+        "session_authorization",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+    }
+)
 _UNSEEN = {"publicOwner": None, "defaultPrivileges": None}
 
 
@@ -66,6 +83,7 @@ class DatabaseFacts:
         server_version: As ``server_version_num``, for example 150014.
         sessions: How many sessions it has.
         obstacles: What would keep it from being swapped, each as a sentence without its full stop.
+        is_closed: Whether it was closed for writing, as a migration leaves what it moves.
     """
 
     name: str
@@ -81,11 +99,12 @@ class DatabaseFacts:
     server_version: int
     sessions: int
     obstacles: tuple[str, ...]
+    is_closed: bool = False
 
 
 def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
     """Read the facts of a database; ``None`` when there is none of that name."""
-    answer = psql(f"{_FACTS_SQL}{sql.text(database)};\n").strip()
+    answer = psql(f"{sql.SAFE_PATH}{_FACTS_SQL}{sql.text(database)};\n").strip()
     if not answer:
         return None
     found = _object(answer, database)
@@ -97,8 +116,23 @@ def read_facts(psql: sql.Psql, database: str) -> DatabaseFacts | None:
 def as_saved(facts: DatabaseFacts, saved: DatabaseFigures) -> DatabaseFacts:
     """The facts that a restored database is to have: the backup's, and the server's own where the backup says nothing.
 
-    On a server that was set up anew the database in use has none of what administrators once gave it.
+    On a server that was set up anew the database in use has none of what administrators once gave it. Nor need it have:
+    but what would have the server load a library, or be somebody else, is given again only where the live database has
+    the same. A manifest that somebody forged could say anything, and it is a superuser who gives these.
+
+    Raises:
+        DatabaseError: The backup wants such a setting, and the live database does not have it.
     """
+    known = set(facts.properties.settings)
+    for setting in saved.properties.settings:
+        if setting.name.lower() in _NOT_GIVEN_UNASKED and setting not in known:
+            raise DatabaseError(
+                f"The backup would set {setting.name} for the database, which could run code of somebody else's as "
+                "the server's superuser",
+                f"database {facts.name}",
+                "If that is wanted, give the live database the same setting (ALTER DATABASE ... SET), then run the "
+                "task again.",
+            )
     return replace(
         facts, encoding=saved.encoding, collate=saved.collate, ctype=saved.ctype, properties=saved.properties
     )
@@ -132,6 +166,7 @@ def _facts(database: str, found: Mapping[str, Any]) -> DatabaseFacts:
         server_version=found["serverVersion"],
         sessions=found["sessions"],
         obstacles=tuple(_obstacles(found)),
+        is_closed=bool(found.get("closed")),
     )
 
 

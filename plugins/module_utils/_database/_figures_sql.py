@@ -9,7 +9,9 @@ does not depend on settings, is exact for floating-point numbers, changes betwee
 does, and takes a third less time to make. One half of the MD5 is taken and not both: PostgreSQL would compute it
 twice, or, kept from that by a subquery, would not use parallel workers.
 
-Where a binary format says what another database can't know (numbers of types and objects), the text is hashed.
+Where a binary format says what another database can't know (numbers of types and objects), the text is hashed: what
+format() makes of the value by the type's own output function, which is the server's. A cast to text would run a
+function that the type's owner may have put there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._database._propertie
     DEFAULT_PRIVILEGES_SQL,
     PROPERTIES_SQL,
 )
+from ansible_collections.community.che.plugins.module_utils._database._sql import connect
 
 # The timeouts may be set for the role or the database, and the session waits in its transaction while the dump runs.
 # Keepalives keep firewalls from forgetting that waiting connection. Names of functions come from pg_catalog alone.
@@ -76,10 +79,10 @@ CROSS JOIN LATERAL (
     SELECT string_agg(
         format(CASE
             WHEN e.typnamespace <> 'pg_catalog'::regnamespace OR e.typname ~ '^_?reg' OR e.typsend::oid = 0
-            THEN 't.%I::text'
-            WHEN y.typtype = 'd' THEN 't.%I::' || format_type(e.oid, NULL)
-            ELSE 't.%I' END, a.attname),
-        ', ' ORDER BY a.attname COLLATE "C") AS list
+            THEN 'CASE num_nulls(t.%1$I) WHEN 0 THEN format(''%%s'', t.%1$I) END'
+            WHEN y.typtype = 'd' THEN 't.%1$I::' || format_type(e.oid, NULL)
+            ELSE 't.%1$I' END, a.attname),
+        ', ' ORDER BY a.attname::text COLLATE "C") AS list
     FROM pg_attribute AS a
     JOIN pg_type AS y ON y.oid = a.atttypid
     JOIN pg_type AS e ON e.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
@@ -143,3 +146,17 @@ FIGURES_SQL = _TABLES_SQL + _LARGE_OBJECTS_SQL + _DATABASE_SQL
 ALL_FIGURES_SQL = (
     SESSION_SQL + "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES_SQL + FIGURES_SQL + "COMMIT;\n"
 )
+
+
+def live_figures_script(database: str, owner: str) -> str:
+    """The script that counts a database in use, for a superuser's local psql.
+
+    It goes on as the role that Che connects as: who reads a table has functions run that its owner wrote, in the
+    expressions of indexes for one, and no search path or transaction that only reads keeps a superuser from harm there.
+
+    Args:
+        database: The database's name.
+        owner: The role that Che connects as. The server must let local users be anybody (``trust``), as the images that
+            Che uses do; else psql fails, as for want of a password.
+    """
+    return connect(database, owner) + ALL_FIGURES_SQL

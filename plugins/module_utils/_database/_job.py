@@ -82,10 +82,17 @@ class Work:
     environment: Mapping[str, str]
 
 
-def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions) -> JobPlan:
-    """Put a Job and the Secret that it mounts together."""
-    name = _name(work.kind, options.run, endpoint.database)
-    helper = adapter_for(access).helper()
+def plan_job(work: Work, endpoint: Endpoint, access: Access | None, options: JobOptions) -> JobPlan:
+    """Put a Job and the Secret that it mounts together.
+
+    Args:
+        work: What it does.
+        endpoint: The database.
+        access: The repository; None for a Job that needs none.
+        options: See ``JobOptions``.
+    """
+    name = job_name(work.kind, options.run, endpoint.database)
+    tools = _tools(access, options)
     metadata = {"name": name, "namespace": options.namespace, "labels": _labels(options)}
     secret = {
         "apiVersion": "v1",
@@ -104,48 +111,52 @@ def plan_job(work: Work, endpoint: Endpoint, access: Access, options: JobOptions
             "ttlSecondsAfterFinished": _TTL_SECONDS,
             "template": {
                 "metadata": {"labels": _labels(options)},
-                "spec": _pod(name, work, job_environment(name, work, endpoint, access, options), options, helper),
+                "spec": _pod(name, work, job_environment(name, work, endpoint, access, options), options, tools),
             },
         },
     }
     return JobPlan(job, secret)
 
 
-def mounted_files(work: Work, endpoint: Endpoint, access: Access) -> dict[str, str]:
+def mounted_files(work: Work, endpoint: Endpoint, access: Access | None) -> dict[str, str]:
     """The files of the folder that the Job mounts: scripts and secrets, by name.
 
     libpq and restic read their secrets from these files: pg_dump is restic's child and inherits its environment.
     """
-    files = {
-        **work.files,
-        **adapter_for(access).files(),
-        "pgpass": endpoint.password_file(),
-        "repository-password": access.password,
-    }
+    files = {**work.files, **endpoint.files()}
+    if access is None:
+        return files
+    files = {**files, **adapter_for(access).files(), "repository-password": access.password}
     if access.ca_certificate:
         files["ca.crt"] = access.ca_certificate
     return files
 
 
 def job_environment(
-    name: str, work: Work, endpoint: Endpoint, access: Access, options: JobOptions, mount: str = MOUNT
+    name: str, work: Work, endpoint: Endpoint, access: Access | None, options: JobOptions, mount: str = MOUNT
 ) -> dict[str, str]:
     """The environment of the main container of the Job with this name. Nothing in it is secret."""
-    adapter = adapter_for(access)
     environment = {
-        **endpoint.environment(),
+        **endpoint.environment(mount),
         **work.environment,
-        **adapter.file_environment(mount),
         "CHE_MOUNT": mount,
         "CHE_SCRATCH": _SCRATCH,
-        "CHE_RESTIC": f"{_TOOLS}/restic",
-        "CHE_RESTIC_OPTIONS": " ".join([*adapter.options(), *_helper_options(adapter.helper())]),
         "CHE_CONNECT_SECONDS": str(options.connect_seconds),
         "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
         # Without it libpq waits for ever on a Service that has no endpoints.
         "PGCONNECT_TIMEOUT": str(options.connect_seconds),
         # So that a session whose Job is gone can be told: see jobs_with_sessions.
         "PGAPPNAME": name,
+    }
+    return {**environment, **_repository_environment(access, mount)} if access else environment
+
+
+def _repository_environment(access: Access, mount: str) -> dict[str, str]:
+    adapter = adapter_for(access)
+    environment = {
+        **adapter.file_environment(mount),
+        "CHE_RESTIC": f"{_TOOLS}/restic",
+        "CHE_RESTIC_OPTIONS": " ".join([*adapter.options(), *_helper_options(adapter.helper())]),
         "RESTIC_PASSWORD_FILE": f"{mount}/repository-password",
     }
     if access.ca_certificate:
@@ -157,7 +168,7 @@ def _helper_options(helper: Helper | None) -> list[str]:
     return ["-o", f"{helper.option}={_TOOLS}/{helper.name}"] if helper else []
 
 
-def _name(kind: str, run: str, database: str) -> str:
+def job_name(kind: str, run: str, database: str) -> str:
     """A name that no other database of the run has, short enough for the label that a Job puts on its pod."""
     digest = hashlib.sha256(database.encode()).hexdigest()[:8]
     return f"che-{kind}-{run}"[:53].rstrip("-") + f"-{digest}"
@@ -172,13 +183,20 @@ def _labels(options: JobOptions) -> dict[str, str]:
     }
 
 
-def _pod(
-    name: str, work: Work, environment: Mapping[str, str], options: JobOptions, helper: Helper | None
-) -> dict[str, Any]:
-    # Both are only copied, so that they work with any image and end with the main container, on every Kubernetes.
+def _tools(access: Access | None, options: JobOptions) -> list[dict[str, Any]]:
+    """The containers that bring in programs; they only copy, so as to work with any image, on every Kubernetes."""
+    if access is None:
+        return []
     tools = [_tool_container("restic", options.restic_image, "/usr/bin/restic")]
+    helper = adapter_for(access).helper()
     if helper:
         tools.append(_tool_container(helper.name, options.rclone_image, helper.path))
+    return tools
+
+
+def _pod(
+    name: str, work: Work, environment: Mapping[str, str], options: JobOptions, tools: list[dict[str, Any]]
+) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._database._errors import LoadFailed
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
+from ansible_collections.community.che.plugins.module_utils._database._harmless_awk import HARMLESS_AWK
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan, Work, plan_job
 from ansible_collections.community.che.plugins.module_utils._database._load_script import LOAD_SH
 from ansible_collections.community.che.plugins.module_utils._database._log import (
@@ -31,8 +32,8 @@ class LoadResult:
     Args:
         figures: Counts and checksums of the new database. ``dump_sha256`` is empty: the load doesn't compute it.
         seconds: How long each step took: ``connect``, ``load``, ``analyze``, ``figures``.
-        restricted: Whether this psql could be kept from obeying backslash commands in the dump (15.14 and later, and
-            its contemporaries).
+        restricted: Whether this psql itself refused backslash commands of the dump (15.14 and later, and its
+            contemporaries); for an older one the dump was read by a filter before.
     """
 
     figures: DatabaseFigures
@@ -41,7 +42,13 @@ class LoadResult:
 
 
 def load_job(
-    endpoint: Endpoint, access: Access, snapshot_id: str, path: str, options: JobOptions, role: str
+    endpoint: Endpoint,
+    access: Access,
+    snapshot_id: str,
+    path: str,
+    options: JobOptions,
+    role: str,
+    names_owners: bool = False,
 ) -> JobPlan:
     """Plan the Job that loads a dump.
 
@@ -52,15 +59,25 @@ def load_job(
         path: The dump's path in it, see ``dump_path``.
         options: See ``JobOptions``.
         role: What Che uses the database for, for the figures.
+        names_owners: Whether the dump gives its objects owners, as those of the old operator do. They all become the
+            temporary role's instead.
     """
-    return plan_job(load_work(snapshot_id, path, role), endpoint, access, options)
+    work = load_work(snapshot_id, path, role)
+    if names_owners:
+        work = replace(work, environment={**work.environment, "CHE_OWNERS": "drop"})
+    return plan_job(work, endpoint, access, options)
 
 
 def load_work(snapshot_id: str, path: str, role: str) -> Work:
     """What the load's Job runs, without where it runs."""
     return Work(
         kind="load",
-        files={"common.sh": COMMON_SH, "load.sh": LOAD_SH, "figures.sql": ALL_FIGURES_SQL},
+        files={
+            "common.sh": COMMON_SH,
+            "load.sh": LOAD_SH,
+            "harmless.awk": HARMLESS_AWK,
+            "figures.sql": ALL_FIGURES_SQL,
+        },
         environment={"CHE_ROLE": role, "CHE_SNAPSHOT": snapshot_id, "CHE_DUMP_PATH": path},
     )
 

@@ -15,6 +15,9 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._propertie
     Setting,
 )
 
+#: With it a database takes no writes; Che could not work with one that had it for any other reason.
+READ_ONLY = "default_transaction_read_only"
+
 # Pairs for json_build_object, for a row of pg_database called d. Privileges that are there by default are told too.
 PROPERTIES_SQL = r"""
     'connectionLimit', d.datconnlimit, 'comment', shobj_description(d.oid, 'pg_database'),
@@ -59,6 +62,8 @@ def read_properties(found: Mapping[str, Any]) -> DatabaseProperties:
             Setting(entry["role"] or "", *pair.split("=", 1))
             for entry in found["settings"] or ()
             for pair in entry["settings"]
+            # A database that is closed for its migration would be restored closed.
+            if not pair.startswith(f"{READ_ONLY}=")
         ),
         default_privileges=tuple(
             DefaultPrivileges(

@@ -22,6 +22,10 @@ Psql = Callable[[str], str]
 
 MAINTENANCE_DATABASE = "postgres"
 
+# The first words of every script that a superuser runs. A database's owner, and in old versions any role, may have put
+# functions and operators where the server's own are looked for otherwise.
+SAFE_PATH = "SET search_path = pg_catalog;\n"
+
 _SCRAM_ROUNDS = 4096
 _FIRST_WITH_SCRAM = 100000
 # What SASLprep prohibits, and code points that its Unicode doesn't know.
@@ -63,14 +67,23 @@ def text(value: str) -> str:
     return " E'" + escaped.replace("\\", "\\\\") + "'" if "\\" in value else f"'{escaped}'"
 
 
-def connect(database: str) -> str:
-    """The lines with which a script goes on in another database, as the same role, over the same socket.
+def connect(database: str, role: str = "") -> str:
+    """The lines with which a script goes on in another database, over the same socket, by the server's own functions.
 
     A backslash command ends with its line and takes quotes off its arguments twice; a variable is spared both.
+
+    Args:
+        database: The database's name.
+        role: As whom to go on, where the server lets a local user be anybody; empty for the same role as before.
+            Whatever reads tables or expressions that others made should not go on as a superuser.
     """
-    conninfo = "dbname='" + _storable(database).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    conninfo = f"dbname={_conninfo(database)}" + (f" user={_conninfo(role)}" if role else "")
     quoted = conninfo.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n").replace("\r", "\\r")
-    return f"\\set che_database '{quoted}'\n\\connect -reuse-previous=on :\"che_database\"\n"
+    return f"\\set che_database '{quoted}'\n\\connect -reuse-previous=on :\"che_database\"\n{SAFE_PATH}"
+
+
+def _conninfo(value: str) -> str:
+    return "'" + _storable(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def setting(name_: str, value: str) -> str:

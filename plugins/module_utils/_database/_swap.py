@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._database._staging i
     StagedNames,
     drop_database,
     end_sessions,
+    standing,
 )
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 
@@ -40,7 +41,7 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
     """
     there = _existing(psql, names)
     if names.staged not in there and {names.database, names.replaced} <= there:
-        psql(_allow_connections(names.database, True))
+        psql(sql.SAFE_PATH + _allow_connections(names.database, True))
         return Swapped(False, 0.0)
     if names.staged not in there:
         raise SwapFailed("There is no loaded database to put in its place", f"database {names.database}")
@@ -62,7 +63,7 @@ def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
     there = _existing(psql, names)
     if names.replaced not in there:
         if names.database in there:
-            psql(_allow_connections(names.database, True))
+            psql(sql.SAFE_PATH + _allow_connections(names.database, True))
             return Swapped(False, 0.0)
         raise SwapFailed("There is no replaced database to put back", f"database {names.database}")
     if names.staged in there:
@@ -78,16 +79,13 @@ def drop_replaced(psql: sql.Psql, names: StagedNames) -> None:
         raise SwapFailed(
             "The database that replaced the old one is gone, so the old one is kept", f"database {names.replaced}"
         )
-    psql(drop_database(names.replaced))
+    psql(sql.SAFE_PATH + drop_database(names.replaced))
 
 
 def _existing(psql: sql.Psql, names: StagedNames) -> set[str]:
-    wanted = {names.database: "database", names.staged: "staged", names.replaced: "replaced"}
-    cases = " ".join(f"WHEN {sql.text(name)} THEN {sql.text(what)}" for name, what in wanted.items())
-    listed = ", ".join(sql.text(name) for name in wanted)
-    # The answers are our own words: a database may have a line break in its name.
-    found = psql(f"SELECT CASE datname {cases} END FROM pg_database WHERE datname IN ({listed});\n").split()
-    return {name for name, what in wanted.items() if what in found}
+    now = standing(psql, names)
+    there = {names.database: now.database, names.staged: now.staged, names.replaced: now.replaced}
+    return {name for name, is_there in there.items() if is_there}
 
 
 def _allow_connections(database: str, allowed: bool) -> str:
@@ -98,7 +96,7 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> 
     (in_use, _put_aside), (newcomer, place) = renames
     moves = [(old, new) for old, new in renames if old in there]
     script = (
-        f"SELECT set_config('che.in_use', {sql.text(in_use)}, false) AS in_use,"
+        f"{sql.SAFE_PATH}SELECT set_config('che.in_use', {sql.text(in_use)}, false) AS in_use,"
         f" set_config('che.newcomer', {sql.text(newcomer)}, false) AS newcomer,"
         " clock_timestamp() AS closed \\gset\n"
         + "".join(_allow_connections(old, False) for old, _new in moves)
@@ -124,7 +122,7 @@ def _reopened(psql: sql.Psql, database: str, there: set[str]) -> str:
     if database not in there:
         return ""
     try:
-        psql(_allow_connections(database, True))
+        psql(sql.SAFE_PATH + _allow_connections(database, True))
     except CheError as error:
         return f"; and it takes no connections until ALTER DATABASE ... ALLOW_CONNECTIONS true is run: {error.what}"
     return "; it takes connections again, as before"

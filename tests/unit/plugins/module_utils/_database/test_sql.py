@@ -34,9 +34,11 @@ def test_a_text_ends_where_it_ends(value: str) -> None:
 
 
 @given(STORABLE)
-def test_connecting_takes_two_lines_whatever_the_name(value: str) -> None:
-    assert sql.connect(value).count("\n") == 2
-    assert "\r" not in sql.connect(value)
+def test_connecting_takes_three_lines_whatever_the_names(value: str) -> None:
+    for script in (sql.connect(value), sql.connect("dbche", value)):
+        assert script.count("\n") == 3
+        assert "\r" not in script
+        assert script.endswith("\nSET search_path = pg_catalog;\n")
 
 
 @pytest.mark.parametrize("quote", [sql.name, sql.text, sql.connect])

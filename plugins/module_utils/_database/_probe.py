@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ask a server from inside the cluster what it is: the Job, and what its log says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
+from ansible_collections.community.che.plugins.module_utils._database._errors import ProbeFailed
+from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan, Work, plan_job
+from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, seconds, trusted
+from ansible_collections.community.che.plugins.module_utils._database._probe_script import (
+    PROBE_SH,
+    PROBE_SQL,
+    ROUND_TRIPS,
+    ROUND_TRIPS_SQL,
+)
+from ansible_collections.community.che.plugins.module_utils._database._shell import COMMON_SH
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """A server and one of its databases, as a role sees them from a pod.
+
+    Args:
+        version: As ``server_version_num``, for example 150014.
+        tls: The protocol that the connection used, for example ``TLSv1.3``; empty without TLS.
+        superuser: Whether the role is one.
+        rds_superuser: Whether it is a member of ``rds_superuser``, the most that Amazon RDS gives.
+        owner: Who owns the database.
+        is_owner: Whether the role owns it, or is a member of the role that does.
+        may_create: Whether it may make schemas.
+        may_use_temporary: Whether it may make temporary tables.
+        may_create_in_public: Whether it may make tables in the schema ``public``.
+        read_only: Whether the server takes no writes: it is a standby, or was told so.
+        encoding: Of the database.
+        tables: How many it has.
+        contents: How many tables, views, sequences, functions, types, schemas and large objects it holds; those of
+            extensions do not count.
+        bytes: Its size.
+        free_connections: How many more the role may open, as the server, the database and the role allow.
+        connect_seconds: How long the first connection took.
+        latency_seconds: How long one statement takes to and fro.
+    """
+
+    version: int
+    tls: str
+    superuser: bool
+    rds_superuser: bool
+    owner: str
+    is_owner: bool
+    may_create: bool
+    may_use_temporary: bool
+    may_create_in_public: bool
+    read_only: bool
+    encoding: str
+    tables: int
+    contents: int
+    bytes: int
+    free_connections: int
+    connect_seconds: float
+    latency_seconds: float
+
+
+def probe_job(endpoint: Endpoint, options: JobOptions) -> JobPlan:
+    """Plan the Job.
+
+    Args:
+        endpoint: The database, and the role that looks at it.
+        options: See ``JobOptions``.
+
+    Raises:
+        DatabaseError: The password can't be written into a password file.
+    """
+    return plan_job(probe_work(), endpoint, None, options)
+
+
+def probe_work() -> Work:
+    """What the Job runs, without where it runs."""
+    files = {
+        "common.sh": COMMON_SH,
+        "probe.sh": PROBE_SH,
+        "probe.sql": PROBE_SQL,
+        "round_trips.sql": ROUND_TRIPS_SQL,
+    }
+    return Work(kind="probe", files=files, environment={})
+
+
+def parse_probe_log(log: str) -> ServerFacts:
+    """Read the log of a probe's Job.
+
+    Raises:
+        ProbeFailed: The Job failed, or its log doesn't prove that it succeeded.
+    """
+    lines = JobLog.read(log)
+    result = lines.result(ProbeFailed)
+    with trusted(ProbeFailed):
+        (found,) = lines.of("server")
+        took = seconds(result)
+        return ServerFacts(
+            version=int(found["version"]),
+            tls=str(found["tls"]),
+            superuser=found["superuser"] is True,
+            rds_superuser=found["rdsSuperuser"] is True,
+            owner=str(found["owner"]),
+            is_owner=found["isOwner"] is True,
+            may_create=found["mayCreate"] is True,
+            may_use_temporary=found["mayUseTemporary"] is True,
+            may_create_in_public=found["mayCreateInPublic"] is True,
+            read_only=found["readOnly"] is True,
+            encoding=str(found["encoding"]),
+            tables=int(found["tables"]),
+            contents=int(found["contents"]),
+            bytes=int(found["bytes"]),
+            free_connections=_free_connections(found),
+            connect_seconds=took["connect"],
+            latency_seconds=max(took["round_trips"] - took["connect"], 0.0) / ROUND_TRIPS,
+        )
+
+
+def _free_connections(found: Any) -> int:
+    """What the server has left for ordinary roles; a limit of the database or the role counts as if it were unused."""
+    reserved = 0 if found["superuser"] else int(found["reserved"])
+    # The session that asks is among them, and goes.
+    left = int(found["most"]) - reserved - int(found["connections"]) + 1
+    limits = [limit for limit in (int(found["mostOfDatabase"]), int(found["mostOfRole"])) if limit >= 0]
+    return max(0, min([left, *limits]))
