@@ -140,3 +140,8 @@ def moment_of(text: str) -> datetime:
     except ValueError:
         moment = datetime.min
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def seconds_since(text: str) -> float:
+    """How long a moment of a record is past."""
+    return round((datetime.now(timezone.utc) - moment_of(text)).total_seconds(), 3)

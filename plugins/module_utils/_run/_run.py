@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._run._record import (
     FAILED,
@@ -47,7 +48,7 @@ class Run:
         cluster: Where the record is kept.
         namespace: The namespace of Che. While it does not exist the record waits; a restore may be about to create it.
         run_id: The run's name.
-        kind: ``backup`` or ``restore``.
+        kind: ``backup``, ``restore`` or ``drill``.
         recorded: False in check mode, which writes nothing.
     """
 
@@ -128,7 +129,7 @@ class Run:
 
     def _create(self) -> None:
         try:
-            self._cluster.create(to_config_map(self.record, self._namespace))
+            surely_create(self._cluster, to_config_map(self.record, self._namespace))
         except Conflict as conflict:
             raise UsageError(
                 f"There is a record of a run named {self.run_id} already",

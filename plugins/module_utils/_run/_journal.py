@@ -1,0 +1,217 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal of a restore or of a migration: what it is about and how far it has come, so that it can be gone on
+with or undone.
+
+One ConfigMap in the namespace of Che, from the first change until the commit or the end of an abort. It is small: what
+each object was and will be is in the plan, which lies in the repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Callable, ClassVar, Generic, TypeVar, cast
+
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create, surely_replace
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
+from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS, now_text
+
+SAFETY_BACKUP = "safety backup"
+STAGE = "stage"
+CUT_OVER = "cut over"
+VERIFY = "verify"
+RESTORED = "restored"
+COMMIT = "commit"
+ABORT = "abort"
+# In their order; ABORT may follow on each of them.
+PHASES = (SAFETY_BACKUP, STAGE, CUT_OVER, VERIFY, RESTORED, COMMIT)
+# In these the installation may be neither what it was nor what it will be; one that was lost grows in the first.
+_BETWEEN = (STAGE, CUT_OVER, VERIFY, ABORT)
+
+# How a field's text becomes its value again, by the field's type.
+_READ: Mapping[Any, Callable[[str], Any]] = {"str": str, "bool": "true".__eq__, "float": float}
+_LOOK = "Look at it with kubectl; nothing was changed by this task."
+
+
+class JournalTaken(CheError):
+    """Another process has taken the work over, or removed its journal."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What is known of a restore that has begun to change something.
+
+    Args:
+        restore: The restore's name: that of its first run. Databases and Jobs are named by it.
+        backup: The full id of the backup that is restored.
+        repository: The id of the repository.
+        plan: The id of the snapshot that holds the plan.
+        plan_digest: The digest of the plan, ``sha256:...``.
+        options: What the task asked for, as far as it decides what is restored, as JSON.
+        phase: The phase that has begun last; it is written before anything of it is done.
+        run: The run that works on it, or did so last.
+        safety_backup: The id of the backup of what was there before; empty until it is made.
+        cluster_written: Whether the CheCluster was written; its operator changes it from then on.
+        closed_at: When the first database was closed for its swap; empty before.
+        outage_seconds: From then until Che was ready; 0 until that is known.
+        written: When the journal was written last.
+    """
+
+    restore: str
+    backup: str
+    repository: str
+    plan: str
+    plan_digest: str
+    options: str
+    phase: str
+    run: str
+    safety_backup: str = ""
+    cluster_written: bool = False
+    closed_at: str = ""
+    outage_seconds: float = 0.0
+    written: str = ""
+
+    @property
+    def is_between(self) -> bool:
+        """Whether the installation is neither what it was nor what it will be."""
+        return self.phase in _BETWEEN
+
+
+Content = TypeVar("Content")
+Own = TypeVar("Own", bound="HeldJournal[Any]")
+
+
+class HeldJournal(Generic[Content]):
+    """A journal in the cluster. Each write fails once somebody else has written to it.
+
+    Args:
+        cluster: Where.
+        config_map: The ConfigMap as it was read or written last.
+    """
+
+    #: The ConfigMap's name.
+    NAME: ClassVar[str]
+    #: The dataclass of what it says; its fields are texts, flags and seconds.
+    TYPE: ClassVar[type]
+    #: What it is the journal of.
+    WORK: ClassVar[str]
+
+    def __init__(self, cluster: Cluster, config_map: Object) -> None:
+        self._cluster = cluster
+        self._config_map = config_map
+        self.content: Content = self._read(config_map)
+
+    @classmethod
+    def begin(cls: type[Own], cluster: Cluster, namespace: str, journal: Any) -> Own:
+        """Write the journal of what is about to change something.
+
+        Raises:
+            Conflict: There is one already.
+        """
+        metadata = {"name": cls.NAME, "namespace": namespace, "labels": dict(OUR_LABELS)}
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": _data(journal)}
+        written = surely_create(cluster, config_map)
+        if written.get("data") != config_map["data"]:
+            # See ``note``: nobody answered, and another process of this collection was quicker.
+            on = CONFIG_MAP.named(cls.NAME, namespace)
+            raise Conflict(f"Another {cls.WORK} has begun", on, "Run the task again when that has ended.")
+        return cls(cluster, written)
+
+    @classmethod
+    def find(cls: type[Own], cluster: Cluster, namespace: str) -> Own | None:
+        """The journal of what has not ended, or None.
+
+        Raises:
+            CheError: It can't be read.
+        """
+        config_map = cluster.find(CONFIG_MAP, cls.NAME, namespace)
+        return None if config_map is None else cls(cluster, {"apiVersion": "v1", "kind": "ConfigMap", **config_map})
+
+    @property
+    def uid(self) -> str:
+        """What tells it from all others of its name."""
+        return str(self._config_map["metadata"]["uid"])
+
+    @property
+    def began(self) -> str:
+        """When it was begun, by the clock of the API server: ISO 8601, UTC, in whole seconds."""
+        return str(self._config_map["metadata"]["creationTimestamp"])
+
+    def note(self, **changes: Any) -> None:
+        """Write something down, before or after it is done as the field says.
+
+        Raises:
+            JournalTaken: Somebody else has written to it, so that this process must not go on.
+        """
+        journal = cast(Content, replace(cast(Any, self.content), **changes))
+        sent = {**self._config_map, "data": _data(journal)}
+        try:
+            written = surely_replace(self._cluster, sent)
+        except (Conflict, NotFound) as error:
+            raise self._taken(error) from None
+        if written.get("data") != sent["data"]:
+            # Nobody answered, and then it was not as before: what another process of this collection wrote looks like
+            # our own write, but for what it says.
+            raise self._taken()
+        self._config_map, self.content = written, journal
+
+    def close(self) -> None:
+        """Remove the journal: the work is committed, or what was there before is back.
+
+        Raises:
+            JournalTaken: Somebody else has written to it, and goes by it now.
+        """
+        metadata = self._config_map["metadata"]
+        path = CONFIG_MAP.path(metadata["namespace"], metadata["name"])
+        body = {"preconditions": {key: metadata[key] for key in ("uid", "resourceVersion")}}
+        try:
+            self._cluster.request("delete", path, body=body, on=self._on)
+        except NotFound:
+            # A lost answer is asked for again.
+            return
+        except Conflict as conflict:
+            # What it says now is no worse to remove, if it is still this process that says it.
+            self.note()
+            metadata = self._config_map["metadata"]
+            body = {"preconditions": {key: metadata[key] for key in ("uid", "resourceVersion")}}
+            try:
+                self._cluster.request("delete", path, body=body, on=self._on)
+            except Conflict:
+                raise self._taken(conflict) from None
+
+    @property
+    def _on(self) -> str:
+        return CONFIG_MAP.named(self.NAME, self._config_map["metadata"]["namespace"])
+
+    def _taken(self, error: ClusterError | None = None) -> JournalTaken:
+        what = f"Another process has taken this {self.WORK} over, or ended it"
+        return JournalTaken(what, (error and error.on) or self._on, "Let it end; this one has stopped.")
+
+    def _read(self, config_map: Mapping[str, Any]) -> Content:
+        data = config_map.get("data") or {}
+        try:
+            # With annotations as texts, so are a field's types.
+            found = {field.name: _READ[field.type](data[field.name]) for field in fields(self.TYPE)}
+            return cast(Content, self.TYPE(**found))
+        except (KeyError, ValueError, TypeError):
+            on = CONFIG_MAP.named(self.NAME, str(config_map["metadata"].get("namespace", "")))
+            raise CheError(f"The journal of an unfinished {self.WORK} can't be read", on, _LOOK) from None
+
+
+class OpenJournal(HeldJournal[Journal]):
+    """The journal of a restore."""
+
+    NAME = "che-restore-journal"
+    TYPE = Journal
+    WORK = "restore"
+
+
+def _data(journal: Any) -> dict[str, str]:
+    held = {**asdict(journal), "written": now_text()}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in held.items()}
