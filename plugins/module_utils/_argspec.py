@@ -153,6 +153,59 @@ def run_spec() -> ArgumentSpec:
     )
 
 
+def restore_spec() -> ArgumentSpec:
+    """What a restore does."""
+    return ArgumentSpec(
+        {
+            "id": {"type": "str", "default": "latest"},
+            "safety_backup": {"type": "bool", "default": True},
+            "state": {"type": "str", "choices": ["restored", "aborted"], "default": "restored"},
+            "commit": {"type": "bool", "default": True},
+            "plan": {"type": "dict"},
+        }
+    )
+
+
+def drill_spec() -> ArgumentSpec:
+    """What a drill of a restore does."""
+    return ArgumentSpec(
+        {
+            "id": {"type": "str", "default": "latest"},
+            "scratch_namespace": {"type": "str"},
+        }
+    )
+
+
+def restore_choice_spec() -> ArgumentSpec:
+    """What of a backup is restored, over what is there, and what is called otherwise on another cluster."""
+    return ArgumentSpec(
+        {
+            "parts": {"type": "list", "elements": "str", "choices": ["installation", "database"], "default": []},
+            "kinds": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["CheCluster", "ConfigMap", "Namespace", "PersistentVolumeClaim", "Secret"],
+                "default": [],
+            },
+            "names": {"type": "list", "elements": "str", "default": []},
+            "label_selectors": {"type": "list", "elements": "str", "default": []},
+            "existing": {"type": "str", "choices": ["replace", "keep", "fail"], "default": "replace"},
+            "mappings": {
+                "type": "dict",
+                "options": {
+                    "namespace": {"type": "str"},
+                    "apps_domain": {"type": "dict"},
+                    "host": {"type": "str"},
+                    "storage_classes": {"type": "dict"},
+                    "user_ids": {"type": "dict"},
+                    "image_registries": {"type": "dict"},
+                    "identity_provider": {"type": "str"},
+                },
+            },
+        }
+    )
+
+
 def retention_spec() -> ArgumentSpec:
     """What to keep; the names are those of restic's own options."""
     counts = ("last", "hourly", "daily", "weekly", "monthly", "yearly")

@@ -30,6 +30,19 @@ extends_documentation_fragment:
   - community.che.backup_server
   - community.che.backup_server.reference
 options:
+  database:
+    description:
+      - Which databases the backup has. The manifest says where each of them was, those too that are left out.
+      - V(embedded) takes those that the operator of Che runs. Where Che's own database is on another server, the task
+        fails, as whether that is to be in the backup has to be said.
+      - V(external) takes one on another server as well, with the credentials that Che itself uses, over TLS as the
+        C(sslmode) in C(CHE_JDBC_URL) says, which is looked for in the CheCluster's own properties of Che's server. A
+        restore never touches such a database; its dump is kept in the backup.
+      - V(skip) takes none.
+    type: str
+    choices: [embedded, external, skip]
+    default: embedded
+    version_added: 0.2.0
   beside_legacy:
     description:
       - Allow a backup in a repository that holds snapshots of the old Che operator. Its restore takes the last
@@ -66,6 +79,11 @@ EXAMPLES = r"""
   community.che.cluster_backup:
     namespace: eclipse-che
   register: backup
+
+- name: Back up Che with its database on a server of the company's own
+  community.che.cluster_backup:
+    namespace: eclipse-che
+    database: external
 
 - name: Note the id
   ansible.builtin.debug:
@@ -173,6 +191,28 @@ sizes:
     added:
       description: What the repository has grown by.
       type: int
+databases:
+  description: The databases of the installation, those too that are not in the backup.
+  returned: success
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  contains:
+    role:
+      description: What Che uses it for, V(che), V(keycloak) or V(openvsx).
+      type: str
+    name:
+      description: The database's name.
+      type: str
+    host:
+      description: Where its server is; empty when the operator of Che runs it.
+      type: str
+    port:
+      description: The server's port.
+      type: int
+    saved:
+      description: Whether the backup has it, or would in check mode.
+      type: bool
 saved:
   description: The objects that were saved, or in check mode would be, as kind and name.
   returned: success
@@ -207,6 +247,7 @@ SPEC = (
     + ArgumentSpec(
         {
             "beside_legacy": {"type": "bool", "default": False},
+            "database": {"type": "str", "choices": ["embedded", "external", "skip"], "default": "embedded"},
             "before_update": {"type": "bool", "default": False},
         }
     )

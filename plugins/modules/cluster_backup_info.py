@@ -140,7 +140,7 @@ run:
       description: Its name.
       type: str
     kind:
-      description: V(backup) or V(restore).
+      description: V(backup), V(restore) or V(drill).
       type: str
     state:
       description: V(InProgress), V(Succeeded), V(Failed), or V(Abandoned) when its process is gone.

@@ -31,8 +31,8 @@ def a_request(**fields: Any) -> BackupRequest:
     return BackupRequest(**{**asked, **fields})
 
 
-def make_backup(restic: FakeRestic, api: FakeApi | None = None, run: str = "r1") -> str:
-    """Back an installation up (by default a fresh one of its own) and return the backup's id."""
+def make_backup(restic: FakeRestic, api: FakeApi | None = None, run: str = "r1", **fields: Any) -> str:
+    """Back an installation up (by default a fresh one of its own), as asked, and return the backup's id."""
     if api is None:
         api = FakeApi()
         install(api)
@@ -46,4 +46,4 @@ def make_backup(restic: FakeRestic, api: FakeApi | None = None, run: str = "r1")
         mock.patch.object(_back_up, "open_repository", lambda *_args, **_options: a_repository(restic)),
         mock.patch.object(_dump, "run_job", run_job),
     ):
-        return str(_back_up.back_up(api.cluster, a_request(run_id=run))["id"])
+        return str(_back_up.back_up(api.cluster, a_request(run_id=run, **fields))["id"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._dump import (
@@ -30,12 +30,15 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
 from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest
 from ansible_collections.community.che.plugins.module_utils._backup._seal import (
     database_part,
+    database_places,
     seal,
     send_installation,
 )
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import require_no_migration
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
 from ansible_collections.community.che.plugins.module_utils._server._choose import wants_internal
 from ansible_collections.community.che.plugins.module_utils._server._internal import set_up
@@ -61,6 +64,8 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
     run = Run(cluster, request.namespace, request.run_id, "backup", recorded=not request.check_mode)
     with told_about(run), run.recording():
         deadline = Deadline(request.timeout)
+        if not request.safety:
+            _require_whole(cluster, request.namespace, "connect")
         new_server = _set_up_server(cluster, run, request)
         with run.stage("connect", "Connecting to backup repository"):
             # What check mode has not set up can't be connected to.
@@ -69,7 +74,7 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             )
         server = new_server or (told_server(repository) if repository else {})
         with run.stage("collect", "Collecting Che installation data"):
-            installation = collect(cluster, request.namespace, request.che_cluster)
+            installation = collect(cluster, request.namespace, request.che_cluster, request.database)
             run.warnings += [
                 f"The CheCluster names {missing}, which does not exist." for missing in installation.missing_references
             ]
@@ -80,10 +85,30 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             run.warnings += [f"{item.database.name}: {words}" for item in dumped for words in item.result.warnings]
         # Upstream's own spelling: those who knew the old operator look for this sentence.
         with run.stage("seal", "Sending backup shapshot to backup server"):
+            if not request.safety:
+                # A restore may have begun since, and changed one part after it was saved and another one before.
+                _require_whole(cluster, request.namespace, "seal")
             sealed = _seal(run, installation, repository, dumped, request.safety)
         run.sealed(sealed.id)
         run.say(f"Backup {sealed.id[:8]} is complete")
     return _result(run, installation, server, sealed, dumped, stale_locks)
+
+
+def _require_whole(cluster: Cluster, namespace: str, stage: str) -> None:
+    """Refuse to back up what a restore has left half-way: as the latest backup it would be the next one to be restored.
+
+    Raises:
+        CheError: A restore or a migration has begun to change the installation, and has not ended.
+    """
+    require_no_migration(cluster, namespace, "back up", stage, only_between=True)
+    unfinished = OpenJournal.find(cluster, namespace)
+    if unfinished is not None and unfinished.content.is_between:
+        raise CheError(
+            "A restore of this installation is unfinished: what is there is neither what was nor what is to be",
+            f"restore {unfinished.content.restore}, at: {unfinished.content.phase}",
+            "End it by running the restore again, or with state: aborted, then back up.",
+            stage=stage,
+        )
 
 
 def _set_up_server(cluster: Cluster, run: Run, request: BackupRequest) -> dict[str, Any] | None:
@@ -183,6 +208,7 @@ def _result(
         "stages": run.record.as_result()["stages"],
         "counts": _counts(installation, dumped),
         "sizes": {"bytes": sum(part.bytes for part in parts), "added": sealed.data_added if sealed else 0},
+        "databases": [asdict(place) for place in database_places(installation)],
         "saved": sorted(f"{obj['kind']}/{obj['metadata']['name']}" for obj in installation.objects),
         "stale_locks_removed": stale_locks,
         "duration": run.seconds,

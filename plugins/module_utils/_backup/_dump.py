@@ -23,6 +23,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 
+#: What dumps an external database where nothing else is said; its programs know servers from 9.2 to 15.
+DATABASE_IMAGE = "quay.io/sclorg/postgresql-15-c9s:latest"
 RETRY = "Run the task again; nothing half-made counts as a backup."
 
 
@@ -57,9 +59,9 @@ def dump_databases(work: DumpWork) -> list[DumpedDatabase]:
 def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
     request, namespace = work.request, work.request.namespace
     deployment = work.installation.deployment(database.deployment)
-    options = job_options(work.cluster, deployment, request.run_id, request.jobs, work.deadline)
+    options = job_options(work.cluster, namespace, deployment, request.run_id, request.jobs, work.deadline)
     plan = dump_job(
-        endpoint_of(database, namespace),
+        endpoint_of(database, namespace, work.installation.authorities),
         work.repository.job_access,
         tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
@@ -76,29 +78,44 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
         raise
 
 
-def endpoint_of(database: Database, namespace: str) -> Endpoint:
-    """Where a database answers inside its cluster."""
+def endpoint_of(database: Database, namespace: str, authorities: str = "") -> Endpoint:
+    """Where a database answers, as pods of its cluster see it.
+
+    Args:
+        database: The database.
+        namespace: The namespace of Che.
+        authorities: The certificates (PEM) that may have signed an external server's.
+    """
     return Endpoint(
-        host=f"{database.service}.{namespace}.svc",
+        host=database.host or f"{database.service}.{namespace}.svc",
         port=database.port,
         database=database.name,
         user=database.user,
         password=database.password,
+        tls=database.tls,
+        ca_certificate=authorities if database.is_external else "",
+        is_far=database.is_external,
     )
 
 
 def job_options(
-    cluster: Cluster, deployment: Object, run_id: str, choices: JobChoices, deadline: Deadline
+    cluster: Cluster,
+    namespace: str,
+    deployment: Object | None,
+    run_id: str,
+    choices: JobChoices,
+    deadline: Deadline,
 ) -> JobOptions:
-    """How a Job beside a database's Deployment is to run."""
-    pod = deployment["spec"]["template"]["spec"]
+    """How a Job is to run beside a database's Deployment; or alone, when it goes to an external server."""
+    pod = deployment["spec"]["template"]["spec"] if deployment else {}
     own_pull_secrets = tuple(secret["name"] for secret in pod.get("imagePullSecrets") or [])
+    own_image = pod["containers"][0]["image"] if deployment else DATABASE_IMAGE
     return JobOptions(
-        namespace=deployment["metadata"]["namespace"],
+        namespace=namespace,
         run=run_id,
         restic_image=choices.restic_image,
         rclone_image=choices.rclone_image,
-        database_image=choices.database_image or pod["containers"][0]["image"],
+        database_image=choices.database_image or own_image,
         run_as_user=pod_user(cluster, deployment, choices.run_as_user),
         image_pull_secrets=choices.image_pull_secrets or own_pull_secrets,
         deadline_seconds=max(1, int(deadline.left)),

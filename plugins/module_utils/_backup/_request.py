@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._backup._installation import EMBEDDED
 from ansible_collections.community.che.plugins.module_utils._errors import UsageError
 from ansible_collections.community.che.plugins.module_utils._run._run import new_run_id
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
@@ -45,7 +46,8 @@ class BackupRequest:
     """One backup to make.
 
     ``timeout`` is in seconds. ``beside_legacy`` allows writing into a repository that holds the old operator's
-    snapshots. ``safety`` says that a restore makes it, of what is there before.
+    snapshots. ``safety`` says that a restore makes it, of what is there before. ``database`` says which databases are
+    dumped, see ``collect``.
     """
 
     namespace: str
@@ -58,6 +60,7 @@ class BackupRequest:
     beside_legacy: bool
     check_mode: bool
     safety: bool = False
+    database: str = EMBEDDED
 
     @classmethod
     def read(cls, params: Mapping[str, Any], check_mode: bool) -> BackupRequest:
@@ -72,6 +75,7 @@ class BackupRequest:
             restic_path=params["restic_path"],
             beside_legacy=params["beside_legacy"],
             check_mode=check_mode,
+            database=params["database"],
         )
 
 

@@ -23,6 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._layout im
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import (
     FILE_NAME,
+    DatabasePlace,
     Manifest,
     Part,
     timestamp,
@@ -113,6 +114,8 @@ def seal(
             che_version=che_cluster.version,
             infrastructure=installation.infrastructure,
             apps_domain=che_cluster.apps_domain(),
+            cluster_id=installation.cluster_id,
+            databases=database_places(installation),
         ),
         restic_version=".".join(map(str, repository.restic.version())),
         parts=tuple(parts),
@@ -130,6 +133,14 @@ def seal(
         _take_away(repository, summary.snapshot_id, error)
         raise
     return manifest, summary.snapshot_id
+
+
+def database_places(installation: Installation) -> tuple[DatabasePlace, ...]:
+    """Where the installation's databases are, and whether they are in its backup."""
+    return tuple(
+        DatabasePlace(item.role, item.name, item.host, item.port, saved=item in installation.databases)
+        for item in (*installation.databases, *installation.left_databases)
+    )
 
 
 def _take_away(repository: Repository, snapshot_id: str, reason: CheError) -> None:

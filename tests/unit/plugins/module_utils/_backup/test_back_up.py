@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._module import Interrupted
 from ansible_collections.community.che.plugins.module_utils._repository._errors import ServerFault
+from ansible_collections.community.che.plugins.module_utils._run._journal import CUT_OVER, Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
@@ -265,3 +266,22 @@ def test_the_parts_of_an_earlier_failed_run_do_not_count(
     back_up(api.cluster, request_)
 
     assert [backup.state for backup in catalogue(restic.taken)] == ["complete", "incomplete"]
+
+
+def test_a_backup_during_which_a_restore_has_begun_to_change_something_is_not_sealed(
+    api: FakeApi, restic: FakeRestic, request_: BackupRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its objects may be those of before and its databases those of after."""
+    begun = Journal("r9", "b", "r", "p", "d", "{}", CUT_OVER, "r9")
+    dump = _back_up.dump_databases
+
+    def meanwhile(work: Any) -> Any:
+        OpenJournal.begin(api.cluster, "che", begun)
+        return dump(work)
+
+    monkeypatch.setattr(_back_up, "dump_databases", meanwhile)
+    with pytest.raises(CheError, match="neither what was nor what is to be") as caught:
+        back_up(api.cluster, request_)
+
+    assert caught.value.stage == "seal"
+    assert [backup.state for backup in catalogue(restic.taken)] == ["incomplete"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._backup import _dump
 from ansible_collections.community.che.plugins.module_utils._backup._dump import (
+    DATABASE_IMAGE,
     DumpWork,
     dump_databases,
     job_options,
@@ -30,18 +31,18 @@ CHOICES = JobChoices("restic:1", None, (), None)
 
 def a_deployment(**pod: Any) -> dict[str, Any]:
     spec = {"containers": [{"name": "db", "image": "postgres:15"}], **pod}
-    return {"metadata": {"namespace": "che"}, "spec": {"template": {"spec": spec}}}
+    return {"spec": {"template": {"spec": spec}}}
 
 
 def test_a_job_takes_after_the_database_unless_told_otherwise(api: FakeApi, clock: FakeClock) -> None:
     deployment = a_deployment(imagePullSecrets=[{"name": "pull"}], securityContext={"runAsUser": 26})
 
-    options = job_options(api.cluster, deployment, "r1", CHOICES, Deadline(90))
+    options = job_options(api.cluster, "che", deployment, "r1", CHOICES, Deadline(90))
     assert (options.database_image, options.image_pull_secrets, options.run_as_user) == ("postgres:15", ("pull",), 26)
     assert (options.namespace, options.run, options.deadline_seconds) == ("che", "r1", 90)
 
     chosen = JobChoices("restic:1", "mirror/postgres:15", ("mine",), 7, "mirror/rclone:1")
-    options = job_options(api.cluster, deployment, "r1", chosen, Deadline(90))
+    options = job_options(api.cluster, "che", deployment, "r1", chosen, Deadline(90))
     assert (options.database_image, options.image_pull_secrets, options.run_as_user) == (
         "mirror/postgres:15",
         ("mine",),
@@ -51,7 +52,13 @@ def test_a_job_takes_after_the_database_unless_told_otherwise(api: FakeApi, cloc
 
 
 def test_a_job_that_comes_too_late_still_has_a_valid_deadline(api: FakeApi, clock: FakeClock) -> None:
-    assert job_options(api.cluster, a_deployment(), "r1", CHOICES, Deadline(0)).deadline_seconds == 1
+    assert job_options(api.cluster, "che", a_deployment(), "r1", CHOICES, Deadline(0)).deadline_seconds == 1
+
+
+def test_a_job_for_an_external_server_takes_after_nothing_in_the_cluster(api: FakeApi, clock: FakeClock) -> None:
+    options = job_options(api.cluster, "che", None, "r1", CHOICES, Deadline(90))
+    assert (options.database_image, options.image_pull_secrets) == (DATABASE_IMAGE, ())
+    assert options.run_as_user is not None and options.run_as_user > 0
 
 
 def run(api: FakeApi, monkeypatch: pytest.MonkeyPatch, outcome: str | Exception) -> list[Any]:

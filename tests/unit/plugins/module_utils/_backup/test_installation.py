@@ -17,9 +17,16 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 )
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, CHE_CLUSTER_V2, SECRET
-from unit.che_objects import NAME, deployment_spec, install
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V1,
+    CHE_CLUSTER_V2,
+    CONFIG_MAP,
+    SECRET,
+)
+from unit.che_objects import NAME, PART_OF, deployment_spec, encoded, install
 from unit.fake_api import FakeApi
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 
 
 def names(objects: Any) -> list[str]:
@@ -42,7 +49,8 @@ def test_what_belongs_to_che_is_collected_stripped_and_the_rest_is_counted(api: 
     assert {item.name for item in found.skipped} == {"unrelated"}
     assert [(db.role, db.name, db.user) for db in found.databases] == [("openvsx", "openvsx", "vsx")]
     assert (found.che_cluster.version, found.infrastructure) == ("7.122.0", "Kubernetes")
-    assert found.deployment("openvsx-database")["metadata"]["name"] == "openvsx-database"
+    deployment = found.deployment("openvsx-database")
+    assert deployment is not None and deployment["metadata"]["name"] == "openvsx-database"
 
 
 def test_collecting_writes_nothing(api: FakeApi) -> None:
@@ -61,10 +69,44 @@ def test_what_the_checluster_names_and_is_not_there_is_told(api: FakeApi) -> Non
     assert collect(api.cluster, "che", None).missing_references == ("Secret gone",)
 
 
-def test_an_external_database_is_refused_rather_than_left_out(api: FakeApi) -> None:
-    install(api, CHE_CLUSTER_V1, spec={"database": {"externalDb": True}})
-    with pytest.raises(CheError, match="external"):
+def install_external(api: FakeApi) -> None:
+    install(api, CHE_CLUSTER_V1, spec={"database": {"externalDb": True, "chePostgresHostName": "db.example"}})
+    data = encoded(user="pgche", password="s3cret-external")
+    api.add(SECRET, "postgres-credentials", "che", metadata={"labels": PART_OF}, data=data)
+    bundle = {"app.kubernetes.io/component": "ca-bundle"}
+    api.add(CONFIG_MAP, "corporate", "che", metadata={"labels": bundle}, data={"ca.crt": f"# ours\n{CERTIFICATE}"})
+
+
+def test_an_external_database_is_neither_left_out_nor_dumped_unasked(api: FakeApi) -> None:
+    install_external(api)
+    with pytest.raises(CheError, match="external") as caught:
         collect(api.cluster, "che", None)
+    assert "Set database to external" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("choice", "dumped", "left"),
+    [
+        ("external", ["dbche", "openvsx"], []),
+        ("only embedded", ["openvsx"], ["dbche"]),
+        ("skip", [], ["dbche", "openvsx"]),
+    ],
+)
+def test_what_is_dumped_of_an_installation_with_an_external_database(
+    api: FakeApi, choice: str, dumped: list[str], left: list[str]
+) -> None:
+    install_external(api)
+    found = collect(api.cluster, "che", None, choice)
+    assert [database.name for database in found.databases] == dumped
+    assert [database.name for database in found.left_databases] == left
+    assert found.authorities == f"{CERTIFICATE}\n"
+
+
+@pytest.mark.parametrize("choice", ["embedded", "external"])
+def test_what_the_operator_runs_is_dumped_in_any_case(api: FakeApi, choice: str) -> None:
+    install(api)
+    found = collect(api.cluster, "che", None, choice)
+    assert ([database.name for database in found.databases], found.left_databases) == (["openvsx"], ())
 
 
 def test_a_permission_that_is_missing_is_named(api: FakeApi) -> None:

@@ -29,6 +29,7 @@ PARAMS: dict[str, Any] = {
     "image_pull_secrets": ["a", "b"],
     "run_as_user": None,
     "beside_legacy": False,
+    "database": "external",
 }
 
 
