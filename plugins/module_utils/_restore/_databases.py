@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._backup._dump import endpoint_of, job_options, own_words
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
-from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
-from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
-from ansible_collections.community.che.plugins.module_utils._database._load import load_job, parse_load_log
+from ansible_collections.community.che.plugins.module_utils._database._job import job_name
 from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
     StagedNames,
@@ -27,48 +21,54 @@ from ansible_collections.community.che.plugins.module_utils._database._staging i
     hand_over,
     jobs_with_sessions,
     names_for,
-    prepare,
+    standing,
 )
-from ansible_collections.community.che.plugins.module_utils._database._swap import drop_replaced, swap, swap_back
+from ansible_collections.community.che.plugins.module_utils._database._swap import (
+    drop_replaced,
+    swap,
+    swap_back,
+)
+from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
-from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
+from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
+from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, JOB
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
-from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
-    RESTORE,
-    DatabasePlan,
-    live_databases,
-)
-from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
+from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
+from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._restore._ready import is_available, restart
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._record import now_text, seconds_since
+
+# For a server whose databases nothing was done to yet.
+_SHORT_SECONDS = 30.0
 
 
 @dataclass
 class Staged:
-    """One database on its way back. ``swapped`` once it has taken the live one's place."""
+    """One database on its way back."""
 
     plan: DatabasePlan
     database: Database
     deployment: dict[str, Any] = field(repr=False)
     psql: PodPsql = field(repr=False)
     names: StagedNames
-    server_version: int = 0
-    swapped: bool = False
 
 
 class Restorer:
-    """The databases of one restore.
+    """The databases of one restore. Each step can be run again after it was interrupted at any point.
 
     Args:
         cluster: Where.
         request: What the task asks for.
         repository: Where the dumps are.
-        plans: What the plan says of each saved database.
-        fetched: The backup.
+        plan: What the restore does.
+        journal: What it has done.
         deadline: When the run gives up.
     """
 
@@ -77,19 +77,21 @@ class Restorer:
         cluster: Cluster,
         request: RestoreRequest,
         repository: Repository,
-        plans: Sequence[DatabasePlan],
+        plan: Plan,
         *,
-        fetched: Fetched,
+        journal: OpenJournal,
         deadline: Deadline,
     ) -> None:
-        self._fetched = fetched
-        self.deadline = deadline
+        self._objects = plan.objects
+        self._deadline = deadline
         self._cluster = cluster
         self._request = request
-        self._repository = repository
-        self._plans = [plan for plan in plans if plan.action == RESTORE]
-        self._staged: list[Staged] = []
-        self._closed_at: float | None = None
+        self._loading = Loading(cluster, repository, request.namespace, journal.content.restore, request.jobs, deadline)
+        self._journal = journal
+        self._restore = journal.content.restore
+        self._alone_on: set[str] = set()
+        self._plans = [item for item in plan.databases if item.restores]
+        self._back: list[Staged] = []
 
     def stage(self) -> None:
         """Load every database that differs beside the live one, and compare what was loaded with the manifest.
@@ -98,80 +100,123 @@ class Restorer:
             CheError: One could not be loaded, or is not what the manifest says.
         """
         for plan in self._plans:
-            database, deployment = self._await_database(plan)
-            psql = PodPsql(self._cluster, deployment)
-            self._end_orphans(psql)
-            staged = Staged(plan, database, deployment, psql, names_for(database.name, self._request.run_id))
-            facts = as_saved(self._facts(staged), plan.saved)
-            staged.server_version = facts.server_version
-            self._staged.append(staged)
+            staged = self._find(plan)
+            now = standing(staged.psql, staged.names)
+            if now.whole or now.swapped:
+                continue
+            self._end_jobs(staged)
+            facts = self._facts(staged)
+            _require_fitting(plan, facts)
+            facts = as_saved(facts, plan.saved) if plan.saved else facts
             self._load(staged, facts)
-            hand_over(psql, staged.names, facts, database.user)
+            hand_over(staged.psql, staged.names, facts, staged.database.user)
 
     def cut_over(self) -> None:
         """Put the loaded databases in the place of the live ones, and start anew what was connected to those."""
-        self._closed_at = time.monotonic() if self._staged else None
-        for staged in self._staged:
+        found = [self._find(plan) for plan in self._plans]
+        if found and not self._journal.content.closed_at:
+            self._journal.note(closed_at=now_text())
+        for staged in found:
             self._keep_password_in_step(staged)
             swap(staged.psql, staged.names)
-            staged.swapped = True
-        for staged in self._staged:
+        for staged in found:
             restart(self._cluster, self._request.namespace, staged.database.role)
 
     def commit(self) -> None:
         """Remove the databases that were replaced."""
-        for staged in self._staged:
+        for plan in self._plans:
+            staged = self._find(plan)
             drop_replaced(staged.psql, staged.names)
+
+    def can_swap_back(self) -> bool:
+        """Whether no replaced database has been removed yet."""
+        if not self._journal.content.closed_at:
+            return True
+        found = [standing(staged.psql, staged.names) for staged in map(self._find, self._plans)]
+        return all(now.staged or now.replaced for now in found)
+
+    def swap_back(self) -> list[str]:
+        """Put the databases that were replaced back in their place. What was loaded stays until ``clean_up``.
+
+        Returns:
+            Warnings: what could not be reached. Only where no database was closed yet, so that all are in their place.
+
+        Raises:
+            CheError: One could not be put back.
+        """
+        warnings: list[str] = []
+        failures: list[CheError] = []
+        for plan in self._plans:
+            try:
+                warnings += self._swap_one_back(plan)
+            except CheError as failure:
+                # The others come back all the same.
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return warnings
+
+    def _swap_one_back(self, plan: DatabasePlan) -> list[str]:
+        any_closed = bool(self._journal.content.closed_at)
+        try:
+            staged = self._find(plan, self._deadline if any_closed else Deadline(_SHORT_SECONDS))
+        except WaitExpired:
+            if any_closed:
+                raise
+            return [f"The server of the database {plan.part.name} does not run; what was loaded may be left there."]
+        self._end_jobs(staged)
+        now = standing(staged.psql, staged.names)
+        if any_closed and not (now.staged or now.replaced):
+            # Before a swap and after one that was taken back the new one is there, between them the old one.
+            on = f"database {staged.database.name}"
+            raise CheError("It was replaced, and the one from before is gone", on, "Restore the safety backup.")
+        swap_back(staged.psql, staged.names)
+        self._back.append(staged)
+        return []
+
+    def clean_up(self) -> None:
+        """Remove what was loaded, once all that ``swap_back`` has reached are in their place and open."""
+        if self._journal.content.closed_at:
+            # None is replaced any more: who goes on from here need not find anything of a swap.
+            self._journal.note(closed_at="")
+        for staged in self._back:
+            clean_up(staged.psql, staged.names)
+
+    def open_with_own_secrets(self) -> None:
+        """After the Secrets were put back: let the databases know their passwords, and Che begin anew with them."""
+        if not self._journal.content.closed_at:
+            return
+        found = [self._find(plan) for plan in self._plans]
+        for staged in found:
+            self._keep_password_in_step(staged)
+        for staged in found:
+            restart(self._cluster, self._request.namespace, staged.database.role)
 
     @property
     def outage_seconds(self) -> float:
         """Seconds since the first database was closed for its swap; 0 when none was."""
-        return 0.0 if self._closed_at is None else round(time.monotonic() - self._closed_at, 3)
+        closed_at = self._journal.content.closed_at
+        return seconds_since(closed_at) if closed_at else 0.0
 
-    @contextmanager
-    def cleaning_up(self) -> Iterator[None]:
-        """Take back what is half-done when the run fails before everything is cut over."""
-        try:
-            yield
-        except BaseException as error:
-            self._take_back([staged for staged in self._staged if not staged.swapped], _clean_up, error)
-            raise
+    def _find(self, plan: DatabasePlan, deadline: Deadline | None = None) -> Staged:
+        database, deployment = self._await_database(plan, deadline or self._deadline)
+        psql = PodPsql(self._cluster, deployment, f"che-restore-{self._restore}")
+        if deployment["metadata"]["uid"] not in self._alone_on:
+            # A run that was killed may have left a script that is still at it, and would have the last word.
+            psql.end_earlier()
+            self._alone_on.add(deployment["metadata"]["uid"])
+        return Staged(plan, database, deployment, psql, names_for(database.name, self._restore))
 
-    @contextmanager
-    def swapping_back(self) -> Iterator[None]:
-        """Put the live databases back when the cut-over fails half-way."""
-        try:
-            yield
-        except BaseException as error:
-            self._take_back([staged for staged in self._staged if staged.swapped], self._swap_back, error)
-            raise
-
-    def _swap_back(self, staged: Staged) -> None:
-        swap_back(staged.psql, staged.names)
-        staged.swapped = False
-        restart(self._cluster, self._request.namespace, staged.database.role)
-
-    @staticmethod
-    def _take_back(half_done: Sequence[Staged], undo: Callable[[Staged], None], error: BaseException) -> None:
-        """Undo each; what went wrong first is what is told, and what can't be undone is added to it."""
-        for staged in half_done:
-            try:
-                undo(staged)
-            except CheError as failure:
-                if isinstance(error, CheError):
-                    told = f"Of database {staged.database.name} something is left: {failure.what} ({failure.on})."
-                    error.next_step = f"{error.next_step} {told}".strip()
-
-    def _await_database(self, plan: DatabasePlan) -> tuple[Database, dict[str, Any]]:
-        namespace, role = self._request.namespace, plan.saved.role
+    def _await_database(self, plan: DatabasePlan, deadline: Deadline) -> tuple[Database, dict[str, Any]]:
+        namespace, role = self._request.namespace, plan.part.role
 
         def running() -> tuple[Database, dict[str, Any]] | None:
-            found = live_databases(self._cluster, self._fetched.manifest, self._fetched.objects)
+            found = live_databases(self._cluster, namespace, self._objects)
             return next(((db, server) for db, server in found if db.role == role and is_available(server)), None)
 
         return wait_for(
             running,
-            self.deadline,
+            deadline,
             f"the server of the database {plan.part.name}",
             on=DEPLOYMENT.named("postgres" if role != "openvsx" else "openvsx-database", namespace),
             next_step="Check that the operator of Che runs, its log, and the namespace's events.",
@@ -186,30 +231,24 @@ class Restorer:
             raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
         return facts
 
-    def _end_orphans(self, psql: PodPsql) -> None:
-        namespace = self._request.namespace
+    def _end_jobs(self, staged: Staged) -> None:
+        """End what a run that was killed has left at work: its Job, and the sessions of Jobs that are gone."""
+        namespace, psql = self._request.namespace, staged.psql
+        remove_job(
+            self._cluster,
+            job_name("load", self._journal.content.restore, staged.names.staged),
+            namespace,
+            self._deadline,
+        )
         gone = [job for job in jobs_with_sessions(psql) if self._cluster.find(JOB, job, namespace) is None]
         if gone:
             end_sessions_of_jobs(psql, gone)
 
     def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
-        role = prepare(staged.psql, staged.names, facts, valid_seconds=int(self.deadline.left) + 60)
-        live = endpoint_of(staged.database, self._request.namespace)
-        plan = load_job(
-            Endpoint(live.host, live.port, staged.names.staged, role.name, role.password),
-            self._repository.job_access,
-            staged.plan.part.snapshot,
-            dump_path(staged.plan.part.name),
-            job_options(self._cluster, staged.deployment, self._request.run_id, self._request.jobs, self.deadline),
-            role=staged.database.role,
-        )
-
         on = f"database {staged.database.name}"
-        try:
-            result = parse_load_log(run_job(self._cluster, plan.job, plan.secret, self.deadline))
-        except JobFailed as failure:
-            raise own_words(failure, on) from None
-        differences = compare(staged.plan.saved, result.figures)
+        live = Beside(staged.database, staged.deployment, staged.psql)
+        result = self._loading.load(staged.plan.part, live, staged.names, facts)
+        differences = compare(staged.plan.saved, result.figures) if staged.plan.saved else []
         if differences:
             raise CheError(
                 f"What was loaded is not what was saved: {'; '.join(differences[:5])}",
@@ -219,11 +258,15 @@ class Restorer:
 
     def _keep_password_in_step(self, staged: Staged) -> None:
         """The server may know another password than the one in the Secret that was just restored."""
-        found = live_databases(self._cluster, self._fetched.manifest, self._fetched.objects)
+        found = live_databases(self._cluster, self._request.namespace, self._objects)
         restored = next(database for database, _server in found if database.role == staged.database.role)
-        verifier = password_verifier(restored.user, restored.password, staged.server_version)
+        version = int(staged.psql("SHOW server_version_num;\n"))
+        verifier = password_verifier(restored.user, restored.password, version)
         staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
 
 
-def _clean_up(staged: Staged) -> None:
-    clean_up(staged.psql, staged.names)
+def _require_fitting(plan: DatabasePlan, facts: DatabaseFacts) -> None:
+    """Refuse what this server can't load before anything is made on it: the plan may not have known the server yet."""
+    misfit = obstacle(plan.saved_version, facts.server_version)
+    if misfit:
+        raise CheError(misfit.rstrip("."), f"database {plan.part.name}")

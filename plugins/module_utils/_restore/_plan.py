@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore would do to the installation's objects, one by one. Pure: it compares, and decides nothing else."""
+"""What a restore would do: to the installation's objects one by one, and to its databases. Pure: it compares only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._strip import normalise
@@ -18,12 +18,17 @@ Object = dict[str, Any]
 CREATE = "create"
 CHANGE = "change"
 KEEP = "keep"
+# There, different, and left so as the task asks for.
+LEAVE = "leave"
 
 # A namespace that exists belongs to the cluster's administrators, and a bound claim can't be changed: both stay.
 _NEVER_CHANGED = ("Namespace", "PersistentVolumeClaim")
 # What OpenShift gives each namespace of a cluster, and must not come from another one.
 _CLUSTER_GIVEN = "openshift.io/sa.scc."
 _FROM_LIVE = ("resourceVersion", "uid", "ownerReferences", "finalizers")
+_NEVER_SENT = ("resourceVersion", "uid", "ownerReferences")
+# On a namespace that a restore has created, until that is committed: an abort may take it away again.
+CREATED_BY = "community.che/created-by-restore"
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,22 @@ class Step:
     live: Object | None = field(repr=False)
 
     @property
+    def writes(self) -> bool:
+        """Whether anything is sent."""
+        return self.action in (CREATE, CHANGE)
+
+    @property
     def kind(self) -> str:
         return str(self.saved["kind"])
 
     @property
     def name(self) -> str:
         return str(self.saved["metadata"]["name"])
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether it is of a kind that only the operator of Che brings."""
+        return self.kind == "CheCluster"
 
     @property
     def wave(self) -> int:
@@ -54,21 +69,50 @@ class Step:
     def body(self) -> Object:
         if self.live is None:
             return _creatable(self.saved)
-        metadata = {key: self.live["metadata"][key] for key in _FROM_LIVE if key in self.live["metadata"]}
-        return {**self.saved, "metadata": {**self.saved["metadata"], **metadata}}
+        return in_place_of(self.live, self.saved)
+
+    def is_done_in(self, current: Object) -> bool:
+        """Whether all that a change changes is so in the object as it is now, whatever else somebody has changed there.
+
+        The API server notes a writer by the fields that it has set: of a change that only takes fields away it keeps no
+        note (https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
+        """
+        if self.action != CHANGE or self.live is None:
+            return False
+        return _is_done(normalise(self.live), normalise(self.saved), normalise(current))
 
 
-def plan_objects(saved: Sequence[Object], live: Mapping[tuple[str, str], Object]) -> list[Step]:
+def _is_done(before: Any, wanted: Any, now: Any) -> bool:
+    if before == wanted:
+        return True
+    if not isinstance(before, Mapping) or not isinstance(wanted, Mapping):
+        return bool(now == wanted)
+    held = now if isinstance(now, Mapping) else {}
+    return all(_is_done(before.get(key), wanted.get(key), held.get(key)) for key in {*before, *wanted})
+
+
+def in_place_of(live: Object, wanted: Object) -> Object:
+    """What is sent to put one state of an object in the place of another, seen one."""
+    metadata = {key: value for key, value in wanted["metadata"].items() if key not in _NEVER_SENT}
+    kept = {key: live["metadata"][key] for key in _FROM_LIVE if key in live["metadata"]}
+    return {**wanted, "metadata": {**metadata, **kept}}
+
+
+def plan_objects(
+    saved: Sequence[Object], live: Mapping[tuple[str, str], Object], leave_existing: bool = False
+) -> list[Step]:
     """Compare what is saved with what is there.
 
     Args:
         saved: The objects of a backup.
         live: The objects of the cluster, by kind and name.
+        leave_existing: Whether what is there stays as it is, also where it differs.
 
     Returns:
         One step for each saved object, in the order in which they are carried out.
     """
-    return [_step(dict(obj), live.get((obj["kind"], obj["metadata"]["name"]))) for obj in in_waves(saved)]
+    steps = [_step(dict(obj), live.get((obj["kind"], obj["metadata"]["name"]))) for obj in in_waves(saved)]
+    return [replace(step, action=LEAVE) if leave_existing and step.action == CHANGE else step for step in steps]
 
 
 def _step(saved: Object, live: Object | None) -> Step:
@@ -85,11 +129,6 @@ def _creatable(saved: Object) -> Object:
         return saved
     kept = {key: value for key, value in annotations.items() if not key.startswith(_CLUSTER_GIVEN)}
     return {**saved, "metadata": {**saved["metadata"], "annotations": kept}}
-
-
-def shown(step: Step) -> dict[str, Any]:
-    """A step as the plan returns it."""
-    return {"action": step.action, "kind": step.kind, "name": step.name}
 
 
 def diff_of(step: Step) -> dict[str, Any]:

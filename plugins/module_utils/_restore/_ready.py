@@ -9,33 +9,13 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, POD
+from ansible_collections.community.che.plugins.module_utils._kube._pods import pods_of
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 
 # What holds connections to a database of a role, and must start anew when that database was swapped.
 _SERVED_BY = {"che": ("che",), "keycloak": ("keycloak",), "openvsx": ("openvsx-server",)}
-
-
-def await_deployment(cluster: Cluster, namespace: str, name: str, deadline: Deadline) -> dict[str, Any]:
-    """A Deployment as soon as all that it wants is available.
-
-    Raises:
-        WaitExpired: It does not exist or is not available in time.
-    """
-
-    def available() -> dict[str, Any] | None:
-        deployment = cluster.find(DEPLOYMENT, name, namespace)
-        return deployment if deployment and is_available(deployment) else None
-
-    return wait_for(
-        available,
-        deadline,
-        "the Deployment to become available",
-        on=DEPLOYMENT.named(name, namespace),
-        next_step="Check that the operator of Che runs, its log, and the namespace's events.",
-    )
 
 
 def is_available(deployment: dict[str, Any]) -> bool:
@@ -82,9 +62,5 @@ def restart(cluster: Cluster, namespace: str, role: str) -> None:
         deployment = cluster.find(DEPLOYMENT, name, namespace)
         if deployment is None:
             continue
-        selector = deployment["spec"]["selector"].get("matchLabels") or {}
-        if not selector:
-            raise CheError("Its pods can't be told by labels", DEPLOYMENT.named(name, namespace), "Restart it by hand.")
-        labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-        for pod in cluster.list(POD, namespace, labels=labels):
+        for pod in pods_of(cluster, deployment):
             cluster.delete(POD, pod["metadata"]["name"], namespace)

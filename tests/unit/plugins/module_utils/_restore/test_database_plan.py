@@ -8,15 +8,33 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
+from ansible_collections.community.che.plugins.module_utils._che._place import Place
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore import _database_plan
-from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan, plan_databases
-from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
-from unit.che_objects import FIGURES, figure_lines, install
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
+    RESTORE,
+    DatabasePlan,
+    DatabaseQuestion,
+    plan_databases,
+)
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Dump, Manifest
+from unit.che_objects import (
+    FIGURES,
+    NAME,
+    PART_OF,
+    available,
+    deployment_spec,
+    encoded,
+    figure_lines,
+    install,
+)
 from unit.fake_api import FakeApi
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic
@@ -44,6 +62,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Answer, leftovers: str = 
         return run
 
     monkeypatch.setattr(_database_plan, "PodPsql", pod_psql)
+    monkeypatch.setattr(_database_plan, "read_facts", lambda _psql, _database: None)
     return scripts
 
 
@@ -52,8 +71,13 @@ def figures(rows: int = 3) -> str:
     return "".join(json.dumps({"che_backup": kind, **line}) + "\n" for kind, line in lines)
 
 
-def plan(api: FakeApi, manifest: Manifest, exists: bool = True) -> DatabasePlan:
-    (found,) = plan_databases(api.cluster, manifest, [], exists)
+def plan(api: FakeApi, manifest: Manifest, exists: bool = True, version: str = "7.122.0", **asked: Any) -> DatabasePlan:
+    objects = asked.pop("objects", [])
+    request: Any = SimpleNamespace(namespace="che", choice=Choice(), existing="replace")
+    request.__dict__.update(asked)
+    target = Place("che", "", "Kubernetes", "org.eclipse.che/v2", version)
+    parts = [part for part in manifest.parts if part.kind == "database"]
+    (found,) = plan_databases(DatabaseQuestion(api.cluster, request, target, parts, objects, exists))
     return found
 
 
@@ -68,6 +92,18 @@ def test_a_database_that_equals_the_backup_is_kept(
     assert (found.action, found.differences) == ("keep", [])
     assert (found.shown()["rows"], found.shown()["live_rows"]) == (3, 3)
     assert "openvsx" in scripts[0]
+
+
+def test_one_that_a_migration_has_left_closed_is_replaced_though_it_is_equal(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Che could only read from it."""
+    install(api)
+    answering(monkeypatch, figures)
+    closed = SimpleNamespace(is_closed=True, obstacles=(), server_version=150000, owner="o", properties=None)
+    monkeypatch.setattr(_database_plan, "read_facts", lambda _psql, _database: closed)
+    monkeypatch.setattr(_database_plan, "_obstacles", lambda *_arguments: ())
+    assert plan(api, manifest).action == "restore"
 
 
 def test_what_an_earlier_restore_left_is_told(
@@ -106,6 +142,18 @@ def test_one_that_cannot_be_counted_is_restored_as_nothing_is_known_of_it(
     assert (found.shown()["live_rows"], found.shown()["live_version"], found.diff()["before"]) == (-1, "", {})
 
 
+@pytest.mark.parametrize(("existing", "action", "obstacles"), [("keep", "leave", 0), ("fail", "restore", 1)])
+def test_one_that_cannot_be_counted_is_left_or_blocks_when_that_is_asked_for(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, existing: str, action: str, obstacles: int
+) -> None:
+    install(api)
+    answering(monkeypatch, lambda: "")
+
+    found = plan(api, manifest, existing=existing)
+
+    assert (found.action, len(found.obstacles), bool(found.note)) == (action, obstacles, action == "leave")
+
+
 def test_one_whose_server_is_down_is_restored(
     api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,18 +188,144 @@ def test_where_there_is_no_installation_nothing_is_asked(
     assert scripts == [] and api.requests == []
 
 
-def test_an_installation_without_that_database_gets_it_restored(
+def test_a_database_that_has_no_place_is_kept_in_the_backup_and_its_place_told(
     api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(api, database=False)
     answering(monkeypatch, figures)
-    assert plan(api, manifest).action == "restore"
+
+    found = plan(api, manifest)
+
+    assert found.action == "leave"
+    assert found.part.snapshot[:8] in found.note
+    assert "db/openvsx.sql" in found.note
+
+
+def test_one_that_was_not_chosen_is_not_even_asked(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(api)
+    scripts = answering(monkeypatch, figures)
+
+    found = plan(api, manifest, choice=Choice(names=("oauth",)))
+
+    assert (found.action, found.note, scripts) == ("leave", "Not chosen.", [])
+
+
+@pytest.mark.parametrize(("existing", "action", "obstacles"), [("keep", "leave", 0), ("fail", "restore", 1)])
+def test_what_is_there_and_differs_is_left_or_blocks(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, existing: str, action: str, obstacles: int
+) -> None:
+    install(api)
+    answering(monkeypatch, lambda: figures(rows=9))
+
+    found = plan(api, manifest, existing=existing)
+
+    assert (found.action, len(found.obstacles)) == (action, obstacles)
+
+
+def test_a_version_that_does_not_fit_is_an_obstacle(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(api)
+    answering(monkeypatch, lambda: figures(rows=9))
+    newer = [
+        replace(part, database=replace(part.database, server_version="17.2")) if part.database else part
+        for part in manifest.parts
+    ]
+
+    (found,) = plan(api, replace(manifest, parts=tuple(newer))).obstacles
+
+    assert found.what == "A dump of PostgreSQL 17.2 does not load into the older PostgreSQL 15"
+    assert found.lift.startswith("Restore it to a server")
+
+
+CHE = {"apiVersion": "org.eclipse.che/v2", "kind": "CheCluster", "metadata": {"name": NAME, "namespace": "che"}}
+
+
+@pytest.mark.parametrize(
+    ("saved", "told"),
+    [
+        ({"database_name": "openvsx", "database_user": "vsx"}, []),
+        ({"database_name": "other", "database_user": "vsx"}, ["of the role vsx here, and other of vsx"]),
+        ({"database_name": "openvsx", "database_user": "me"}, ["of the role vsx here, and openvsx of me"]),
+    ],
+)
+def test_one_that_che_would_look_for_under_another_name_is_not_begun(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, saved: dict[str, str], told: list[str]
+) -> None:
+    install(api)
+    answering(monkeypatch, lambda: figures(rows=9))
+    metadata = {"name": "openvsx-credentials", "namespace": "che"}
+    secret = {"kind": "Secret", "metadata": metadata, "data": encoded(**saved, database_password="s3cret-old")}
+
+    found = plan(api, manifest, objects=[CHE, secret])
+
+    assert found.action == "restore"
+    assert [obstacle.what for obstacle in found.obstacles] == [f"It is openvsx {words} once restored" for words in told]
+    kept = plan(api, manifest, objects=[CHE, secret], existing="keep")
+    assert kept.obstacles == ()
+
+
+def test_che_s_own_database_is_left_where_it_becomes_external(api: FakeApi, manifest: Manifest) -> None:
+    """The server that its operator ran before may be there still, and would be loaded for nobody."""
+    install(api, CHE_CLUSTER_V1, database=False)
+    secret = {"labels": PART_OF}
+    api.add(SECRET, "postgres-credentials", "che", metadata=secret, data=encoded(user="pgche", password="s3cret"))
+    api.add(DEPLOYMENT, "postgres", "che", spec=deployment_spec(), status=available())
+    che = {**CHE, "apiVersion": "org.eclipse.che/v1", "spec": {"database": {"externalDb": True}}}
+    part = next(part for part in manifest.parts if part.kind == "database")
+    own = replace(part, name="dbche", database=replace(part.database or FIGURES, role="che"))
+
+    found = plan(api, replace(manifest, parts=(own,)), objects=[che], version="7.42.0")
+
+    assert (found.action, found.server) == ("leave", None)
+    assert f"external here, and is never touched. The dump is kept in the backup: snapshot {own.snapshot[:8]}" in (
+        found.note
+    )
+
+
+@pytest.mark.parametrize("existing", ["keep", "fail"])
+def test_what_equals_the_backup_is_kept_whatever_is_asked_for(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, existing: str
+) -> None:
+    install(api)
+    answering(monkeypatch, figures)
+    assert plan(api, manifest, existing=existing).action == "keep"
+
+
+def test_one_of_the_old_operator_is_restored_as_nothing_was_counted_in_it(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(api)
+    answering(monkeypatch, figures)
+    dump = Dump("openvsx", "/db/openvsx.sql", "9.6.24", "")
+    old = [replace(part, database=None, dump=dump if part.kind == "database" else None) for part in manifest.parts]
+
+    found = plan(api, replace(manifest, parts=tuple(old)))
+
+    assert (found.action, found.differences) == ("restore", [])
+    assert (found.shown()["rows"], found.shown()["saved_version"]) == (-1, "9.6.24")
+
+
+@pytest.mark.parametrize(("version", "action"), [("7.42.0", "restore"), ("7.62.0", "leave"), ("", "restore")])
+def test_che_s_own_database_is_not_waited_for_where_che_has_none(
+    api: FakeApi, manifest: Manifest, version: str, action: str
+) -> None:
+    part = next(part for part in manifest.parts if part.database)
+    assert part.database is not None
+    of_che = replace(part, name="dbche", database=replace(part.database, role="che"))
+
+    found = plan(api, replace(manifest, parts=(of_che,)), exists=False, version=version)
+
+    assert found.action == action
+    assert (of_che.snapshot[:8] in found.note) is (action == "leave")
 
 
 def test_many_differences_are_bounded(manifest: Manifest) -> None:
     many = tuple(replace(FIGURES.tables[0], name=f"t{number}") for number in range(100))
     part = next(part for part in manifest.parts if part.database)
-    found = DatabasePlan(part, FIGURES, replace(FIGURES, tables=many))
+    found = DatabasePlan(replace(part, database=FIGURES), RESTORE, replace(FIGURES, tables=many))
     assert len(found.shown()["differences"]) == 10
 
 

@@ -1,137 +1,192 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The databases' way back: the order of the swaps, and what is taken back when it breaks.
+"""The databases' way there and back: in which order, what is noted when, and what is done again after an interruption.
 
 The SQL itself is proven on real servers by the integration tests.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._database._staging import Standing
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore import _databases
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
+from ansible_collections.community.che.plugins.module_utils._run._journal import Journal
 from unit.fake_api import FakeClock
 
-Calls = list[str]
+NAMES = ("che", "vsx")
+DONE = ("swap", "swap_back", "clean_up", "drop_replaced", "hand_over")
+
+
+@dataclass
+class Calls:
+    """What was done, in its order, and what the server has."""
+
+    done: list[str] = field(default_factory=list)
+    staged: set[str] = field(default_factory=set)
+    fails: str = ""
+    content: Journal = field(default_factory=lambda: Journal("r1", "b", "r", "p", "d", "{}", "stage", "r1"))
+
+    def do(self, what: str, name: str) -> None:
+        self.done.append(f"{what} {name}")
+        if self.fails == f"{what} {name}":
+            raise CheError("The server of the database is gone")
+
+    def note(self, **changes: Any) -> None:
+        self.content = replace(self.content, **changes)
+        self.done.append(f"note {' '.join(sorted(changes))}")
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """What is done to which database, in its order."""
-    done: Calls = []
-    for name in ("swap", "swap_back", "clean_up", "drop_replaced"):
-        monkeypatch.setattr(_databases, name, lambda _psql, database, name=name: done.append(f"{name} {database}"))
-    monkeypatch.setattr(_databases, "restart", lambda _cluster, _namespace, role: done.append(f"restart {role}"))
-    monkeypatch.setattr(Restorer, "_keep_password_in_step", lambda self, staged: None)
-    return done
-
-
-@pytest.fixture
-def restorer(calls: Calls, clock: FakeClock) -> Restorer:
-    """A restorer that has staged two databases."""
-    request: Any = SimpleNamespace(namespace="che")
-    nothing: Any = None
-    made = Restorer(nothing, request, nothing, [], fetched=nothing, deadline=Deadline(60))
-    for name in ("che", "vsx"):
-        database = SimpleNamespace(role=name, name=name)
-        staged: Any = SimpleNamespace(psql=nothing, names=name, database=database, swapped=False)
-        made._staged.append(staged)
+def calls(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Calls:
+    made = Calls()
+    for name in DONE:
+        monkeypatch.setattr(_databases, name, lambda _psql, held, *_rest, name=name: made.do(name, held))
+    monkeypatch.setattr(_databases, "restart", lambda _cluster, _namespace, role: made.do("restart", role))
+    monkeypatch.setattr(_databases, "standing", lambda _psql, held: standing(held in made.staged))
+    monkeypatch.setattr(_databases, "as_saved", lambda facts, _saved: facts)
+    monkeypatch.setattr(_databases, "_require_fitting", lambda _plan, _facts: None)
+    monkeypatch.setattr(Restorer, "_find", lambda _self, plan, _deadline=None: found(plan))
+    monkeypatch.setattr(Restorer, "_facts", lambda _self, _staged: None)
+    monkeypatch.setattr(Restorer, "_end_jobs", lambda _self, staged: made.do("end_jobs", staged.names))
+    monkeypatch.setattr(Restorer, "_load", lambda _self, staged, _facts: made.do("load", staged.names))
+    monkeypatch.setattr(Restorer, "_keep_password_in_step", lambda _self, staged: made.do("password", staged.names))
     return made
 
 
-def failing(*_args: Any) -> None:
-    raise CheError("The server of the database is gone")
+def standing(staged: bool) -> Standing:
+    return Standing(database=True, staged=staged, replaced=False, role=False)
+
+
+def found(plan: Any) -> Any:
+    name = plan.part.name
+    return SimpleNamespace(
+        plan=plan, psql=None, names=name, database=SimpleNamespace(role=name, name=name, user=name), deployment={}
+    )
+
+
+@pytest.fixture
+def restorer(calls: Calls) -> Restorer:
+    """A restorer of two databases."""
+    databases = [SimpleNamespace(restores=True, part=SimpleNamespace(name=name), saved=None) for name in NAMES]
+    plan: Any = SimpleNamespace(objects=(), databases=databases)
+    request: Any = SimpleNamespace(namespace="che", jobs=None)
+    anything: Any = calls
+    nothing: Any = None
+    return Restorer(nothing, request, nothing, plan, journal=anything, deadline=Deadline(60))
+
+
+def test_each_is_loaded_once_no_earlier_job_is_at_work(restorer: Restorer, calls: Calls) -> None:
+    restorer.stage()
+
+    each = ("end_jobs {}", "load {}", "hand_over {}")
+    assert calls.done == [step.format(name) for name in NAMES for step in each]
+
+
+def test_what_was_loaded_before_an_interruption_is_not_loaded_again(restorer: Restorer, calls: Calls) -> None:
+    calls.staged = {"che"}
+
+    restorer.stage()
+
+    assert [step for step in calls.done if step.startswith("load")] == ["load vsx"]
 
 
 def test_all_are_swapped_before_anything_is_restarted(restorer: Restorer, calls: Calls) -> None:
-    with restorer.cleaning_up(), restorer.swapping_back():
-        restorer.cut_over()
+    restorer.cut_over()
     restorer.commit()
 
-    assert calls == ["swap che", "swap vsx", "restart che", "restart vsx", "drop_replaced che", "drop_replaced vsx"]
+    assert calls.done == [
+        "note closed_at",
+        *("password che", "swap che", "password vsx", "swap vsx"),
+        *("restart che", "restart vsx", "drop_replaced che", "drop_replaced vsx"),
+    ]
 
 
-def test_a_failure_before_the_swap_cleans_up(restorer: Restorer, calls: Calls) -> None:
-    with pytest.raises(CheError), restorer.cleaning_up():
-        raise CheError("The load failed")
-
-    assert calls == ["clean_up che", "clean_up vsx"]
-
-
-def test_a_swap_that_fails_half_way_is_undone(
-    restorer: Restorer, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def swap(_psql: Any, name: str) -> None:
-        if name == "vsx":
-            raise CheError("The swap failed")
-        calls.append(f"swap {name}")
-
-    monkeypatch.setattr(_databases, "swap", swap)
-
-    with pytest.raises(CheError, match="The swap failed"), restorer.cleaning_up(), restorer.swapping_back():
-        restorer.cut_over()
-
-    assert calls == ["swap che", "swap_back che", "restart che", "clean_up che", "clean_up vsx"]
-
-
-def test_a_failure_after_the_swap_keeps_the_replaced_databases(restorer: Restorer, calls: Calls) -> None:
-    with pytest.raises(CheError, match="not ready"), restorer.cleaning_up():
-        with restorer.swapping_back():
-            restorer.cut_over()
-        raise CheError("Che is not ready")
-
-    assert not [call for call in calls if call.startswith(("swap_back", "clean_up", "drop"))]
-
-
-@pytest.mark.parametrize("broken", ["clean_up", "swap_back"])
-def test_what_went_wrong_first_is_what_is_told(
-    restorer: Restorer, calls: Calls, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
-    """A server that is gone can't be cleaned up either, and that is not the news."""
-    monkeypatch.setattr(_databases, broken, failing)
-
-    with pytest.raises(CheError, match="The load failed"), restorer.cleaning_up(), restorer.swapping_back():
-        for staged in restorer._staged:
-            staged.swapped = broken == "swap_back"
-        raise CheError("The load failed")
-
-
-def test_one_database_that_cannot_be_taken_back_does_not_keep_the_other(
-    restorer: Restorer, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def clean_up(_psql: Any, name: str) -> None:
-        calls.append(f"clean_up {name}")
-        if name == "che":
-            failing()
-
-    monkeypatch.setattr(_databases, "clean_up", clean_up)
-
-    with pytest.raises(CheError, match="The load failed"), restorer.cleaning_up():
-        raise CheError("The load failed")
-
-    assert calls == ["clean_up che", "clean_up vsx"]
-
-
-def test_what_could_not_be_taken_back_is_told_as_well(
-    restorer: Restorer, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_databases, "clean_up", failing)
-
-    with pytest.raises(CheError) as caught, restorer.cleaning_up():
-        raise CheError("The load failed", next_step="Mend it.")
-
-    assert "Mend it." in caught.value.next_step
-    assert "The server of the database is gone" in str(caught.value)
-
-
-def test_the_outage_is_counted_from_the_first_swap(restorer: Restorer, calls: Calls) -> None:
+def test_the_outage_counts_from_the_first_time(restorer: Restorer, calls: Calls) -> None:
     assert restorer.outage_seconds == 0.0
+    calls.content = replace(calls.content, closed_at="2026-01-01T00:00:00Z")
+
     restorer.cut_over()
-    assert restorer.outage_seconds >= 0.0
-    assert restorer._closed_at is not None
+
+    assert calls.content.closed_at == "2026-01-01T00:00:00Z"
+    assert restorer.outage_seconds > 0.0
+
+
+def test_the_way_back_ends_jobs_first_and_leaves_nothing(restorer: Restorer, calls: Calls) -> None:
+    assert restorer.swap_back() == []
+    restorer.clean_up()
+
+    each = [f"{step} {name}" for name in NAMES for step in ("end_jobs", "swap_back")]
+    assert calls.done == [*each, *(f"clean_up {name}" for name in NAMES)]
+
+
+def test_one_that_cannot_come_back_does_not_keep_the_other(restorer: Restorer, calls: Calls) -> None:
+    calls.fails = "swap_back che"
+
+    with pytest.raises(CheError, match="The server of the database is gone"):
+        restorer.swap_back()
+
+    assert calls.done[-1] == "swap_back vsx"
+
+
+def test_a_way_back_without_the_replaced_database_is_no_success(restorer: Restorer, calls: Calls) -> None:
+    """A commit was under way, or somebody has dropped it: what is in its place is the restored one."""
+    calls.note(closed_at="2026-01-01T00:00:00Z")
+    calls.staged = {"vsx"}
+
+    with pytest.raises(CheError, match="the one from before is gone"):
+        restorer.swap_back()
+    assert "swap_back che" not in calls.done
+
+
+def test_a_way_back_that_was_interrupted_while_it_cleaned_up_is_ended(restorer: Restorer, calls: Calls) -> None:
+    calls.note(closed_at="2026-01-01T00:00:00Z")
+    calls.staged, calls.fails = set(NAMES), "clean_up vsx"
+    restorer.swap_back()
+    with pytest.raises(CheError):
+        restorer.clean_up()
+    calls.staged, calls.fails = {"vsx"}, ""
+
+    assert restorer.swap_back() == []
+    restorer.clean_up()
+    assert calls.done[-1] == "clean_up vsx"
+
+
+def out_of_reach(_self: Restorer, _plan: Any, _deadline: Any = None) -> Any:
+    raise WaitExpired("Gave up waiting for the server")
+
+
+def test_a_server_that_is_down_is_a_warning_only_while_nothing_was_swapped(
+    restorer: Restorer, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Restorer, "_find", out_of_reach)
+    assert len(restorer.swap_back()) == len(NAMES)
+
+    calls.note(closed_at="2026-01-01T00:00:00Z")
+    with pytest.raises(WaitExpired):
+        restorer.swap_back()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_passwords_are_put_back_only_after_a_swap(restorer: Restorer, calls: Calls, swapped: bool) -> None:
+    calls.content = replace(calls.content, closed_at="2026-01-01T00:00:00Z" if swapped else "")
+
+    restorer.open_with_own_secrets()
+
+    assert bool(calls.done) is swapped
+
+
+def test_there_is_a_way_back_until_a_replaced_database_is_removed(restorer: Restorer, calls: Calls) -> None:
+    assert restorer.can_swap_back()
+    calls.note(closed_at="2026-01-01T00:00:00Z")
+    assert not restorer.can_swap_back()
+    calls.staged = set(NAMES)
+    assert restorer.can_swap_back()

@@ -24,8 +24,8 @@ def restic() -> FakeRestic:
     return fake
 
 
-def get(restic: FakeRestic, wanted: str = "latest", namespace: str = "che") -> Fetched:
-    return fetch(a_repository(restic), wanted, namespace)
+def get(restic: FakeRestic, wanted: str = "latest") -> Fetched:
+    return fetch(a_repository(restic), wanted)
 
 
 def edit_manifest(restic: FakeRestic, **fields: Any) -> None:
@@ -54,21 +54,14 @@ def test_fetching_leaves_the_repository_alone(restic: FakeRestic) -> None:
     assert (len(restic.taken), restic.forgotten) == (before, [])
 
 
-def test_an_unknown_an_incomplete_and_a_legacy_one_are_refused(restic: FakeRestic) -> None:
+def test_an_unknown_and_an_incomplete_one_are_refused(restic: FakeRestic) -> None:
     incomplete = restic.save({"x": b"x"}, part_tags("r9", "installation")).snapshot_id
-    legacy = restic.save({"che-cr.yaml": b""}, (), path="/tmp/che-backup-data").snapshot_id
 
-    for wanted in ("00000000", incomplete, legacy):
+    for wanted in ("00000000", incomplete):
         with pytest.raises(CheError) as caught:
             get(restic, wanted)
         assert caught.value.next_step
     assert get(restic).backup.run == "r1", "latest is the newest complete one"
-
-
-def test_a_backup_of_another_namespace_is_refused(restic: FakeRestic) -> None:
-    with pytest.raises(CheError, match="namespace che") as caught:
-        get(restic, namespace="other")
-    assert "Set namespace: che" in caught.value.next_step
 
 
 @pytest.mark.parametrize("lost", [0, 1])

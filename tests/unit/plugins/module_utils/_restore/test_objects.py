@@ -8,16 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.community.che.plugins.module_utils._kube._errors import Conflict, Forbidden, NotFound, Rejected
+from ansible_collections.community.che.plugins.module_utils._kube._errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Unreachable,
+)
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V2,
     CONFIG_MAP,
     NAMESPACE,
     SECRET,
 )
-from ansible_collections.community.che.plugins.module_utils._restore._objects import live_objects, validate, write
+from ansible_collections.community.che.plugins.module_utils._restore._objects import (
+    Validated,
+    live_objects,
+    validate,
+    write,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._plan import Step, plan_objects
-from unit.fake_api import FakeApi
+from unit.fake_api import FakeApi, FakeClock, Request
+from urllib3.exceptions import ProtocolError
 
 Object = dict[str, Any]
 
@@ -114,7 +126,7 @@ def test_nothing_of_a_wave_is_written_when_one_of_it_is_refused(there: FakeApi) 
 
 
 def test_validation_writes_nothing(there: FakeApi) -> None:
-    assert validate(there.cluster, plan(there)) == []
+    assert validate(there.cluster, plan(there)) == Validated((), ())
     assert there.written == []
     assert sum(request.dry for request in there.requests) == 3
 
@@ -122,14 +134,15 @@ def test_validation_writes_nothing(there: FakeApi) -> None:
 def test_validation_tells_what_the_server_would_refuse(there: FakeApi) -> None:
     there.fail("put", "checlusters", 422, "spec.a: Invalid value")
 
-    with pytest.raises(Rejected, match=r"spec\.a: Invalid value"):
-        validate(there.cluster, plan(there))
+    ((step, error),) = validate(there.cluster, plan(there)).refused
+
+    assert (step.kind, error.what) == ("CheCluster", "spec.a: Invalid value")
 
 
 def test_without_its_namespace_only_the_namespace_can_be_checked_now(api: FakeApi) -> None:
     steps = plan(api)
 
-    waiting = validate(api.cluster, steps)
+    waiting = validate(api.cluster, steps).waiting
 
     assert [step.kind for step in waiting] == ["ConfigMap", "Secret", "CheCluster"]
     assert (api.names(NAMESPACE), api.written) == ([], [])
@@ -140,7 +153,7 @@ def test_a_checluster_that_is_refused_for_a_secret_yet_to_come_is_checked_later(
     steps = plan(there)
     there.fail("put", "checlusters", 500, "failed calling webhook: Secret secret not found")
 
-    assert [step.kind for step in validate(there.cluster, steps)] == ["CheCluster"]
+    assert [step.kind for step in validate(there.cluster, steps).waiting] == ["CheCluster"]
 
 
 def test_a_secret_that_is_refused_is_never_put_off(there: FakeApi) -> None:
@@ -148,8 +161,20 @@ def test_a_secret_that_is_refused_is_never_put_off(there: FakeApi) -> None:
     steps = plan(there)
     there.fail("put", "secret$", 403, "secrets is forbidden")
 
-    with pytest.raises(Forbidden):
-        validate(there.cluster, steps)
+    validated = validate(there.cluster, steps)
+
+    assert [(step.kind, type(error)) for step, error in validated.refused] == [("Secret", Forbidden)]
+    assert validated.waiting == ()
+
+
+def test_a_server_that_does_not_answer_is_no_verdict_on_an_object(there: FakeApi, clock: FakeClock) -> None:
+    def away(_request: Request) -> None:
+        raise ProtocolError("Connection refused")
+
+    there.react("put", "", away)
+
+    with pytest.raises(Unreachable):
+        validate(there.cluster, plan(there))
 
 
 def test_a_later_change_by_somebody_else_is_not_overwritten(there: FakeApi) -> None:

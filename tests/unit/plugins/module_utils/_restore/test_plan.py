@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from ansible_collections.community.che.plugins.module_utils._restore._plan impor
     Step,
     diff_of,
     plan_objects,
-    shown,
 )
 
 Object = dict[str, Any]
@@ -103,7 +103,7 @@ def test_planning_leaves_its_input_alone() -> None:
     before = json.dumps([wanted, found])
 
     step = plan_one(wanted, found)
-    _ = step.body, diff_of(step), shown(step)
+    _ = step.body, diff_of(step)
 
     assert json.dumps([wanted, found]) == before
 
@@ -213,9 +213,32 @@ def test_a_diff_of_a_checluster_shows_everything_else() -> None:
     assert diff_of(plan_one(saved("CheCluster", spec=spec), None))["after"]["spec"] == spec
 
 
-def test_a_step_is_shown_by_name() -> None:
-    assert shown(plan_one(saved(), None)) == {"action": "create", "kind": "ConfigMap", "name": "c"}
-
-
 def test_a_step_s_repr_shows_no_content() -> None:
     assert SECRET_VALUE not in repr(plan_one(a_secret(), live(a_secret())))
+
+
+def a_change(before: dict[str, str], wanted: dict[str, str]) -> Step:
+    saved = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": wanted}
+    return Step(CHANGE, saved, {**saved, "data": before})
+
+
+@pytest.mark.parametrize(
+    ("now", "done"),
+    [
+        ({"key": "value"}, True),
+        ({"key": "value", "added": "x"}, False),
+        ({"key": "theirs"}, True),
+        ({"key": "theirs", "added": "x"}, False),
+        ({"key": "value", "added": "y"}, False),
+    ],
+)
+def test_a_change_that_takes_away_is_told_by_what_is_gone(now: dict[str, str], done: bool) -> None:
+    step = a_change({"key": "value", "added": "x"}, {"key": "value"})
+
+    assert step.is_done_in({**step.saved, "data": now}) is done
+
+
+def test_a_step_that_changes_nothing_is_never_done_by_it() -> None:
+    step = a_change({"key": "value"}, {"key": "value"})
+
+    assert replace(step, action=KEEP).is_done_in(step.saved) is False

@@ -64,3 +64,18 @@ def test_a_server_without_a_ready_pod_is_named(api: FakeApi, monkeypatch: pytest
     a_pod(api, "p", NOT_READY)
     with pytest.raises(CheError, match="Deployment che/postgres"):
         run(api, monkeypatch)
+
+
+def test_what_a_killed_run_has_left_at_work_is_ended_by_its_name(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_pod(api, "p", READY)
+    seen: dict[str, Any] = {}
+
+    def exec_script(_cluster: Any, _pod: str, _namespace: str, **options: Any) -> str:
+        seen.update(options)
+        return ""
+
+    monkeypatch.setattr(_psql, "exec_script", exec_script)
+    PodPsql(api.cluster, DEPLOYMENT, "che-restore-r1").end_earlier()
+
+    assert "PGAPPNAME=che-restore-r1;" in seen["command"][-1]
+    assert "application_name = 'che-restore-r1' AND pid <> pg_backend_pid()" in seen["script"]

@@ -106,6 +106,6 @@ def test_a_deployment_without_labels_does_not_lose_the_pods_of_others(api: FakeA
     api.add(DEPLOYMENT, "che", "che", spec={**deployment_spec(), "selector": {"matchExpressions": []}})
     api.add(POD, "another", "che")
 
-    with pytest.raises(CheError, match="by hand"):
+    with pytest.raises(CheError, match="labels"):
         restart(api.cluster, "che", "che")
     assert pods(api) == ["another"]

@@ -27,6 +27,15 @@ PARAMS: dict[str, Any] = {
     "image_pull_secrets": [],
     "run_as_user": None,
     "safety_backup": True,
+    "state": "restored",
+    "commit": True,
+    "plan": None,
+    "parts": [],
+    "kinds": [],
+    "names": [],
+    "label_selectors": [],
+    "existing": "replace",
+    "mappings": None,
 }
 
 

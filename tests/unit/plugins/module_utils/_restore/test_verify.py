@@ -15,8 +15,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     CONFIG_MAP,
     NAMESPACE,
 )
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, KEEP, LEAVE, Step
 from ansible_collections.community.che.plugins.module_utils._restore._verify import verify_objects
-from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
 from unit.fake_api import FakeApi
 
 Object = dict[str, Any]
@@ -44,7 +44,7 @@ def restored(api: FakeApi) -> None:
 
 
 def verify(api: FakeApi) -> int:
-    return verify_objects(api.cluster, "che", SAVED, object_digests(SAVED))
+    return verify_objects(api.cluster, "che", [Step(KEEP, saved, saved) for saved in SAVED])
 
 
 def test_what_equals_the_manifest_is_counted(api: FakeApi) -> None:
@@ -62,8 +62,13 @@ def test_what_differs_or_is_missing_is_named(api: FakeApi) -> None:
 def test_many_differences_are_bounded(api: FakeApi) -> None:
     many = [obj(CONFIG_MAP, f"c{number:03}", data={}) for number in range(50)]
     with pytest.raises(CheError) as caught:
-        verify_objects(api.cluster, "che", many, object_digests(many))
+        verify_objects(api.cluster, "che", [Step(CREATE, saved, None) for saved in many])
     assert len(str(caught.value)) < 500
+
+
+def test_what_was_left_as_it_is_need_not_equal_anything(api: FakeApi) -> None:
+    other = obj(CONFIG_MAP, "config", data={"a": "2"})
+    assert verify_objects(api.cluster, "che", [Step(LEAVE, other, SAVED[2])]) == 0
 
 
 def test_verifying_writes_nothing(api: FakeApi) -> None:

@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The phases that change something, from the safety backup to the commit. Each is in the journal before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE
+from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseLost
+from ansible_collections.community.che.plugins.module_utils._restore._back_out import put_back
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
+from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
+from ansible_collections.community.che.plugins.module_utils._restore._objects import write
+from ansible_collections.community.che.plugins.module_utils._restore._operator import require_operator
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY, LEAVE
+from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
+from ansible_collections.community.che.plugins.module_utils._restore._verify import verify_objects
+from ansible_collections.community.che.plugins.module_utils._restore._work import Work
+from ansible_collections.community.che.plugins.module_utils._run._journal import (
+    COMMIT,
+    CUT_OVER,
+    PHASES,
+    RESTORED,
+    SAFETY_BACKUP,
+    STAGE,
+    VERIFY,
+    JournalTaken,
+)
+
+# What the way back may take after a failure, whatever time the run had left.
+_BACK_OUT_SECONDS = 600.0
+_TO_GO_ON = "Run the task again to go on from there, or with state: aborted to put back what was there before."
+
+# Once the way back has begun there is no other.
+_TO_GO_BACK = "Run the task with state: aborted to go on with that."
+
+
+def carry_on(work: Work) -> None:
+    """Go through the phases that are left.
+
+    Raises:
+        CheError: One failed. Where it can be, everything is as before then; else the journal is left, and the error
+            says how to go on.
+    """
+    restorer = Restorer(
+        work.cluster, work.request, work.repository, work.plan, journal=work.journal, deadline=work.deadline
+    )
+    steps: dict[str, Callable[[Work, Restorer], None]] = {
+        SAFETY_BACKUP: _save_what_is_there,
+        STAGE: _stage,
+        CUT_OVER: _cut_over,
+        VERIFY: _verify,
+        COMMIT: _commit,
+    }
+    try:
+        for phase in PHASES[PHASES.index(work.journal.content.phase) :]:
+            work.journal.note(phase=phase)
+            if phase == RESTORED and not work.request.commit:
+                return
+            if phase in steps:
+                steps[phase](work, restorer)
+    except (JournalTaken, LeaseLost) as lost:
+        lost.stage = lost.stage or work.journal.content.phase
+        raise
+    except CheError as error:
+        error.stage = error.stage or work.journal.content.phase
+        _back_out(work, restorer, error)
+        _name_safety_backup(work, error)
+        raise
+
+
+def _back_out(work: Work, restorer: Restorer, error: CheError) -> None:
+    """Put everything back after a failure that left the installation half-way, or say how that is done."""
+    phase = work.journal.content.phase
+    if not work.plan.installation_exists or phase not in (SAFETY_BACKUP, STAGE, CUT_OVER):
+        error.next_step = f"{error.next_step} {_TO_GO_ON}".strip()
+        return
+    work.deadline.extend(_BACK_OUT_SECONDS)
+    try:
+        put_back(work, restorer)
+    except (JournalTaken, LeaseLost) as lost:
+        lost.stage = lost.stage or phase
+        raise
+    except CheError as failure:
+        told = f"What was there before could not be put back: {failure.what} ({failure.on}). {_TO_GO_BACK}"
+    else:
+        told = "Everything is as it was before the restore."
+    error.next_step = f"{error.next_step} {told}".strip()
+
+
+def _name_safety_backup(work: Work, error: CheError) -> None:
+    """Whoever reads that a restore failed half-way must learn where what was there before is."""
+    safety = work.journal.content.safety_backup
+    if safety:
+        error.facts["safety_backup_id"] = safety
+        error.next_step = f"{error.next_step} What was there before is saved as backup {safety[:8]}.".strip()
+
+
+def _save_what_is_there(work: Work, _restorer: Restorer) -> None:
+    with work.run.stage("safety backup", _safety_message(work)):
+        made_before = bool(work.journal.content.safety_backup)
+        if made_before or not work.request.safety_backup or not work.plan.installation_exists:
+            return
+        made = back_up(work.cluster, work.request.safety(work.plan.che_cluster))
+        work.journal.note(safety_backup=str(made["id"]))
+
+
+def _safety_message(work: Work) -> str:
+    if not work.request.safety_backup:
+        return "Skipped, as safety_backup is false"
+    return "Backing up what is there now" if work.plan.installation_exists else "Nothing is there to back up"
+
+
+def _stage(work: Work, restorer: Restorer) -> None:
+    with work.run.stage("stage", "Loading databases beside the live ones"):
+        if not work.plan.installation_exists:
+            # Its databases are there only once the operator has made them anew.
+            _write_objects(work)
+        restorer.stage()
+
+
+def _write_objects(work: Work) -> None:
+    """Write what needs no operator, then see that there is one, then what needs it.
+
+    Raises:
+        CheError: The operator, or the kind CheCluster, is not there yet; the restore can go on once it is.
+    """
+    steps, began = work.plan.steps, work.journal.began
+    write(work.cluster, [step for step in steps if not step.needs_operator], began)
+    needing = [step for step in steps if step.needs_operator and step.writes]
+    if not needing or work.journal.content.cluster_written:
+        return
+    if not work.plan.installation_exists:
+        saved = work.plan.fetched.manifest.installation
+        require_operator(work.cluster, work.namespace, needing[0].saved["apiVersion"], saved)
+    write(work.cluster, needing, began)
+    work.journal.note(cluster_written=True)
+
+
+def _cut_over(work: Work, restorer: Restorer) -> None:
+    with work.run.stage("cut over", "Putting the restored state in place"):
+        if work.plan.installation_exists:
+            _write_objects(work)
+        restorer.cut_over()
+
+
+def _verify(work: Work, restorer: Restorer) -> None:
+    with work.run.stage("verify", "Waiting until restored Che is ready"):
+        if work.plan.makes_ready:
+            await_che(work.cluster, work.namespace, work.plan.che_cluster, work.deadline)
+        if not work.journal.content.outage_seconds:
+            # Not when a verification that failed is run again.
+            work.journal.note(outage_seconds=restorer.outage_seconds)
+        objects = verify_objects(work.cluster, work.namespace, work.plan.steps)
+        work.verified = _verified(objects, work.plan.databases)
+
+
+def _verified(objects: int, databases: Sequence[DatabasePlan]) -> dict[str, int]:
+    """What was held against the manifest: objects just now, databases when they were counted or loaded."""
+    counted = [item.saved for item in databases if item.saved is not None and item.action != LEAVE]
+    return {
+        "objects": objects,
+        "tables": sum(len(saved.tables) for saved in counted),
+        "sequences": sum(len(saved.sequences) for saved in counted),
+        "large_objects": sum(saved.large_objects.count for saved in counted),
+    }
+
+
+def _commit(work: Work, restorer: Restorer) -> None:
+    with work.run.stage("commit", "Removing the databases that were replaced"):
+        restorer.commit()
+        namespace = work.cluster.get(NAMESPACE, work.namespace)
+        if CREATED_BY in (namespace["metadata"].get("annotations") or {}):
+            patch = {"metadata": {"annotations": {CREATED_BY: None}}}
+            work.cluster.merge(NAMESPACE, work.namespace, "", patch)
+        work.journal.close()

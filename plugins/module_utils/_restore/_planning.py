@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a restore: the backup fetched, and compared with what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
+from ansible_collections.community.che.plugins.module_utils._che._choice import FAIL, KEEP, missing_references
+from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster, Reference
+from ansible_collections.community.che.plugins.module_utils._che._selection import SELECTABLE_KINDS, select
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
+from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
+    DatabaseQuestion,
+    plan_databases,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
+from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
+from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live
+from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator
+from ansible_collections.community.che.plugins.module_utils._restore._places import source_of, target_of
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, Step, plan_objects
+from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
+from ansible_collections.community.che.plugins.module_utils._server._stored import list_usable
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import DatabasePlace
+
+Live = Mapping[tuple[str, str], Object]
+
+
+def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository) -> Plan:
+    """Fetch the backup that is asked for, and compare what is to be with what is there.
+
+    Raises:
+        CheError: There is no such backup, or it is not what it says.
+        Forbidden: The credentials lack a permission.
+    """
+    fetched = fetch(repository, request.id)
+    saved = fetched.manifest.installation
+    name = next((obj["metadata"]["name"] for obj in fetched.objects if obj["kind"] == "CheCluster"), "")
+    live = all_live(cluster, request.namespace, name)
+    che_cluster = live.get(("CheCluster", name))
+    operator = find_operator(cluster, request.namespace)
+    target = target_of(cluster, request.namespace, live, name, operator, saved)
+    wanted = desired(fetched, source_of(saved), target, request)
+    objects, kept_keys = _without_keys_of_servers(cluster, request.namespace, wanted.objects, live)
+    steps = plan_objects(objects, live, leave_existing=request.existing == KEEP)
+    question = DatabaseQuestion(cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None)
+    return Plan(
+        fetched=fetched,
+        steps=steps,
+        databases=plan_databases(question),
+        che_cluster=name,
+        installation_exists=che_cluster is not None,
+        was_ready=che_cluster is not None and CheCluster(che_cluster).is_ready(),
+        left_alone=_left_alone(wanted.objects, che_cluster, live),
+        desired=wanted,
+        checks=(
+            *wanted.checks,
+            *_existing(request, steps),
+            *_missing(objects, live),
+            *_kept_keys(kept_keys),
+            *_not_saved(saved.databases),
+        ),
+    )
+
+
+def _existing(request: RestoreRequest, steps: Sequence[Step]) -> list[Check]:
+    if request.existing != FAIL:
+        return []
+    lift = "Set existing to replace or keep, or choose other objects."
+    return [
+        Check("existing", BLOCKED, "It is there and is not what was saved", f"{step.kind} {step.name}", lift)
+        for step in steps
+        if step.action == CHANGE
+    ]
+
+
+def _missing(objects: Sequence[Object], live: Live) -> list[Check]:
+    """What the CheCluster names, and neither the restore nor the cluster provides."""
+    there: Collection[Reference] = [Reference(kind, name) for kind, name in live]
+    lift = "Choose it too, or create it first."
+    return [
+        Check("references", WARNED, "The CheCluster names it, and it is neither there nor restored", str(name), lift)
+        for name in (f"{reference.kind} {reference.name}" for reference in missing_references(objects, there))
+    ]
+
+
+def _left_alone(objects: Sequence[Object], che_cluster: Object | None, live: Live) -> tuple[str, ...]:
+    """What belongs to Che, is there, and is not restored: it stays as it is."""
+    restored = {(obj["kind"], obj["metadata"]["name"]) for obj in objects}
+    mine = next((obj for obj in objects if obj["kind"] == "CheCluster"), che_cluster)
+    if mine is None:
+        return ()
+    others = [obj for key, obj in live.items() if key not in restored and obj["kind"] in SELECTABLE_KINDS]
+    selected = select(others, CheCluster(mine)).saved
+    return tuple(sorted(f"{obj['kind']}/{obj['metadata']['name']}" for obj in selected))
+
+
+def _without_keys_of_servers(
+    cluster: Cluster, namespace: str, objects: Sequence[Object], live: Live
+) -> tuple[list[Object], list[str]]:
+    """The objects without what opens the backup servers now, and the names of these Secrets.
+
+    A Secret that the administrator made and labelled as Che's is in backups. As it was then, it may hold a repository
+    password that has been replaced since; the one that is there now may be the only copy of the one that works.
+    """
+    names = {name for server in list_usable(cluster, namespace) for name in server.secrets}
+    saved = [obj for obj in objects if obj["kind"] == SECRET.kind and obj["metadata"]["name"] in names]
+    differing = {step.name for step in plan_objects(saved, live) if step.action == CHANGE}
+    kept = [obj for obj in objects if obj not in saved or obj["metadata"]["name"] not in differing]
+    return kept, sorted(differing)
+
+
+def _not_saved(places: Sequence[DatabasePlace]) -> list[Check]:
+    """What the installation had, and its backup has not."""
+    told = "It is not in the backup, as was asked for when that was made"
+    return [
+        Check("databases", WARNED, told, f"database {place.name} of {place.host or 'the operator of Che'}")
+        for place in places
+        if not place.saved
+    ]
+
+
+def _kept_keys(names: Sequence[str]) -> list[Check]:
+    told = "It belongs to a configured backup server and stays as it is; the backup has another one"
+    return [Check("backup servers", WARNED, told, f"Secret {name}") for name in names]

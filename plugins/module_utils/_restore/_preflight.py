@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the cluster is asked before a restore changes anything."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._che._choice import DATABASE, KEEP
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CLUSTER_INGRESS,
+    DEPLOYMENT,
+    NAMESPACE,
+    RESOURCE_QUOTA,
+    STORAGE_CLASS,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._checks import (
+    BLOCKED,
+    PASSED,
+    UNKNOWN,
+    WAITS,
+    WARNED,
+    Check,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
+from ansible_collections.community.che.plugins.module_utils._restore._objects import validate
+from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator, how_to_install
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE
+from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
+from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
+from ansible_collections.community.che.plugins.module_utils._server._quantity import amount_of
+
+_UID_RANGE = "openshift.io/sa.scc.uid-range"
+_COUNTED = {"Secret": "secrets", "ConfigMap": "configmaps", "PersistentVolumeClaim": "persistentvolumeclaims"}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What all checks are about."""
+
+    cluster: Cluster
+    request: RestoreRequest
+    plan: Plan
+
+
+def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
+    """Look at everything that could keep the restore from ending well, and have each object validated.
+
+    Raises:
+        Unreachable: The API server does not answer.
+    """
+    asked = _Asked(cluster, request, plan)
+    proof = "it has no manifest" if plan.fetched.unproven else "its objects are those of its manifest"
+    return [
+        Check("backup", PASSED, f"it is complete, and {proof}", plan.fetched.backup.id[:8]),
+        *plan.checks,
+        *_operator(asked),
+        *_beside(asked),
+        *_objects(asked),
+        *_quotas(asked),
+        *_user_ids(asked),
+        *_databases(asked),
+        *_space(asked),
+    ]
+
+
+def _objects(asked: _Asked) -> Iterator[Check]:
+    validated = validate(asked.cluster, asked.plan.steps)
+    sent = [step for step in asked.plan.steps if step.writes]
+    accepted = len(sent) - len(validated.waiting) - len(validated.refused)
+    yield Check("validation", PASSED, f"the API server accepts {accepted} objects in a dry run")
+    for step, error in validated.refused:
+        yield Check("validation", BLOCKED, error.what, error.on or f"{step.kind} {step.name}", error.next_step)
+    for step in validated.waiting:
+        yield Check("object", WAITS, "it can be validated only once others are there", f"{step.kind}/{step.name}")
+
+
+def _operator(asked: _Asked) -> Iterator[Check]:
+    operator = find_operator(asked.cluster, asked.request.namespace)
+    how = how_to_install(asked.plan.fetched.manifest.installation)
+    if operator.runs:
+        yield Check("operator", PASSED, "the operator of Che runs", operator.on)
+    elif not operator.seen:
+        yield Check("operator", UNKNOWN, "the credentials do not let one see whether it runs", operator.on)
+    elif operator.deployment is not None:
+        yield Check("operator", BLOCKED, "The operator of Che does not run", operator.on, "Start it.")
+    elif asked.plan.installation_exists:
+        yield Check("operator", BLOCKED, "There is no operator of Che", operator.on, how)
+    else:
+        yield Check("operator", WAITS, "there is no operator of Che; the restore stops where it needs it", lift=how)
+
+
+def _beside(asked: _Asked) -> Iterator[Check]:
+    """What the plan would have been told by the cluster around the namespace, had the credentials reached so far."""
+    cluster = asked.cluster
+    if not _may_read(lambda: cluster.list(STORAGE_CLASS)):
+        message = "the credentials do not let one see whether the storage classes that are named are there"
+        yield Check("storage classes", UNKNOWN, message)
+    if not _may_read(lambda: [cluster.find(NAMESPACE, "kube-system")]):
+        message = "the credentials do not let one see which cluster this is; its apps domain alone tells"
+        yield Check("cluster", UNKNOWN, message, NAMESPACE.named("kube-system"))
+    if cluster.serves_group("config.openshift.io") and not _may_read(
+        lambda: [cluster.find(CLUSTER_INGRESS, "cluster")]
+    ):
+        message = "the credentials do not let one see the cluster's apps domain; that of a CheCluster here tells"
+        yield Check("apps domain", UNKNOWN, message, CLUSTER_INGRESS.named("cluster"))
+
+
+def _may_read(read: Callable[[], Iterable[object]]) -> bool:
+    try:
+        next(iter(read()), None)
+    except Forbidden:
+        return False
+    return True
+
+
+def _quotas(asked: _Asked) -> Iterator[Check]:
+    """A dry run is held against a quota too, but one by one; here they are counted together."""
+    if asked.plan.makes_namespace:
+        return
+    try:
+        quotas = list(asked.cluster.list(RESOURCE_QUOTA, asked.request.namespace))
+    except Forbidden:
+        yield Check("quota", UNKNOWN, "the credentials do not let one see the namespace's quotas")
+        return
+    needed = _counted(asked.plan)
+    for quota in quotas:
+        status, on = quota.get("status") or {}, RESOURCE_QUOTA.named(quota["metadata"]["name"], asked.request.namespace)
+        hard, used = status.get("hard") or {}, status.get("used") or {}
+        for resource, count in needed.items():
+            for key in {resource, f"count/{resource}"} & set(hard):
+                room, taken = amount_of(str(hard[key])), amount_of(str(used.get(key, 0)))
+                if room is not None and taken is not None and taken + count > room:
+                    what = f"It allows {hard[key]} {resource}; {used.get(key, 0)} are there and {count} are needed"
+                    yield Check("quota", BLOCKED, what, on, "Raise it for the restore.")
+    if quotas:
+        yield Check("quota", PASSED, f"{len(quotas)} quotas were held against what is created")
+
+
+def _counted(plan: Plan) -> dict[str, int]:
+    """How many objects are created of each sort that quotas count, the Job of a database with its Secret included."""
+    created = Counter(step.kind for step in plan.steps if step.action == CREATE)
+    needed = Counter({_COUNTED[kind]: count for kind, count in created.items() if kind in _COUNTED})
+    if any(item.restores for item in plan.databases):
+        needed.update({"jobs.batch": 1, "pods": 1, "secrets": 1})
+    return dict(needed)
+
+
+def _user_ids(asked: _Asked) -> Iterator[Check]:
+    """On OpenShift each namespace has its own range of user ids, and a Job must be of it."""
+    wanted = asked.request.jobs.run_as_user
+    namespace = asked.cluster.find(NAMESPACE, asked.request.namespace)
+    given = str(((namespace or {}).get("metadata", {}).get("annotations") or {}).get(_UID_RANGE, ""))
+    first, _slash, size = given.partition("/")
+    if wanted is None or not (first.isdigit() and size.isdigit()):
+        return
+    on = NAMESPACE.named(asked.request.namespace)
+    if int(first) <= wanted < int(first) + int(size):
+        yield Check("user ids", PASSED, f"{wanted} is of the namespace's range {given}", on)
+    else:
+        lift = "Leave run_as_user out, so that the cluster chooses."
+        yield Check("user ids", BLOCKED, f"run_as_user {wanted} is not of the namespace's range {given}", on, lift)
+
+
+def _databases(asked: _Asked) -> Iterator[Check]:
+    for item in asked.plan.databases:
+        on = f"database {item.part.name}"
+        for obstacle in item.obstacles if item.restores else ():
+            yield Check("databases", BLOCKED, obstacle.what, on, obstacle.lift)
+        if item.restores and not item.live_version:
+            message = "nothing is known of its server yet"
+            yield Check("databases", WAITS if not asked.plan.installation_exists else UNKNOWN, message, on)
+        elif not item.obstacles:
+            action = f"it loads into PostgreSQL {item.live_version}" if item.restores else "it stays as it is"
+            surprises = bool(item.note) and asked.request.choice.takes(DATABASE) and asked.request.existing != KEEP
+            yield Check("databases", WARNED if surprises else PASSED, item.note.rstrip(".") or action, on)
+        if item.leftovers:
+            message = f"an earlier restore left {', '.join(item.leftovers)} on its server"
+            yield Check("databases", WARNED, message, on, "Drop that by hand when you are sure that it is not needed.")
+
+
+def _space(asked: _Asked) -> Iterator[Check]:
+    """The second database lies beside the first one until the commit."""
+    servers: dict[str, list[DatabasePlan]] = defaultdict(list)
+    for item in asked.plan.databases:
+        if item.restores and item.server is not None:
+            servers[item.server["metadata"]["name"]].append(item)
+    for name, items in servers.items():
+        on = DEPLOYMENT.named(name, asked.request.namespace)
+        try:
+            room = room_beside(asked.cluster, items[0].server or {}, sum(item.part.bytes for item in items))
+        except CheError as error:
+            yield Check("space", UNKNOWN, f"the space on its volume can't be seen: {error.what}", on)
+            continue
+        if room.suffices:
+            yield Check("space", PASSED, room.told, on)
+        else:
+            yield Check("space", BLOCKED, room.told, on, "Make room on the database's volume, or enlarge it.")

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore at work: what its phases share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._restore._checks import Check
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
+from ansible_collections.community.che.plugins.module_utils._restore._desired import Desired
+from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
+from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._run import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore is about to do.
+
+    Args:
+        fetched: The backup.
+        steps: What happens to each object, in the order in which it is carried out.
+        databases: What happens to each database.
+        che_cluster: The name of the CheCluster.
+        installation_exists: Whether there is a CheCluster now; without one there is nothing to protect, and no database
+            to load into.
+        was_ready: Whether Che was ready when the plan was made.
+        left_alone: Objects of Che that are there and not restored, as ``Kind/name``.
+        desired: How what is to be there came about; None for a plan that is gone on with.
+        checks: What was found while it was made.
+    """
+
+    fetched: Fetched
+    steps: Sequence[Step]
+    databases: Sequence[DatabasePlan]
+    che_cluster: str
+    installation_exists: bool
+    was_ready: bool = False
+    left_alone: tuple[str, ...] = ()
+    desired: Desired | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything in the cluster differs from the backup."""
+        return any(step.writes for step in self.steps) or any(item.restores for item in self.databases)
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """The objects as they are to be."""
+        return tuple(step.saved for step in self.steps)
+
+    @property
+    def makes_ready(self) -> bool:
+        """Whether Che is to be ready when it is carried out: it was, or what it consists of is restored."""
+        restored = any(step.needs_operator and step.writes for step in self.steps)
+        return self.was_ready or restored or any(item.restores for item in self.databases)
+
+    @property
+    def makes_namespace(self) -> bool:
+        """Whether the namespace is yet to be created."""
+        return any(step.kind == "Namespace" and step.action == CREATE for step in self.steps)
+
+
+@dataclass
+class Work:
+    """One restore, or the abort of one.
+
+    Args:
+        cluster: Where.
+        request: What the task asks for.
+        run: The run's record.
+        repository: Where the backup and the plan are.
+        plan: What is done.
+        deadline: When the run gives up waiting.
+        journal: How far it has come.
+        checks: What was looked at before it began.
+        verified: What was compared with the backup.
+    """
+
+    cluster: Cluster
+    request: RestoreRequest
+    run: Run
+    repository: Repository
+    plan: Plan
+    deadline: Deadline
+    journal: OpenJournal
+    checks: Sequence[Check] = ()
+    verified: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        return self.request.namespace

@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a restore: told without a write, carried out as it was told, and refused when it is of the past."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, DEPLOYMENT, SECRET
+from ansible_collections.community.che.plugins.module_utils._restore._plan_store import store_plan
+from ansible_collections.community.che.plugins.module_utils._restore._planning import make_plan
+from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
+from ansible_collections.community.che.plugins.module_utils._restore._told_plan import Telling
+from unit.che_objects import PART_OF, encoded
+from unit.fake_api import FakeApi
+from unit.fake_restic import FakeRestic, a_repository
+from unit.plugins.module_utils._restore.restore_bed import REQUEST, Databases, change, is_record
+
+
+def test_check_mode_tells_the_plan_and_writes_nothing(che: FakeApi, restic: FakeRestic, databases: Databases) -> None:
+    change(che)
+    databases.differ = True
+    backups = len(restic.taken)
+
+    result = restore(che.cluster, replace(REQUEST, check_mode=True))
+
+    assert (result["changed"], result["verified"]) == (True, {})
+    assert {entry["before_header"] for entry in result["diff"]} == {
+        "ConfigMap/custom",
+        "Secret/oauth",
+        "Database/openvsx",
+    }
+    assert result["plan"]["databases"][0]["action"] == "restore"
+    assert (che.written, len(restic.taken), databases.done) == ([], backups, [])
+
+
+def test_digests_of_a_plan_are_those_of_one_repository_and_its_password() -> None:
+    key = Telling.of("sesame", "f" * 64).key
+    assert key == Telling.of("sesame", "f" * 64).key
+    assert len({key, Telling.of("sesame", "0" * 64).key, Telling.of("open", "f" * 64).key}) == 3
+    assert hashlib.sha256(b"community.che plan sesame").digest() != key, "a guess must cost more than one hash"
+
+
+def test_the_digest_in_the_journal_says_nothing_about_a_secret(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    plan = make_plan(che.cluster, REQUEST, a_repository(restic))
+    first, second = (store_plan(a_repository(restic), "r1", "che", plan).digest for _time in range(2))
+    assert first != second
+
+
+def test_a_plan_is_carried_out_as_long_as_nothing_has_moved(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    plan = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
+
+    result = restore(che.cluster, replace(REQUEST, plan=plan))
+
+    assert result["changed"] is True
+
+
+def test_a_plan_is_refused_when_something_has_moved(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    plan = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
+    che.add(CONFIG_MAP, "custom", "che", metadata={"labels": PART_OF}, data={"key": "moved"})
+    che.requests.clear()
+
+    with pytest.raises(CheError, match="ConfigMap/custom") as caught:
+        restore(che.cluster, replace(REQUEST, plan=plan, run_id="r3"))
+
+    assert caught.value.stage == "plan"
+    assert [request for request in che.written if not is_record(request.path)] == []
+
+
+@pytest.mark.parametrize(
+    "plan", [{}, {"objects": [], "databases": []}, {"objects": [], "databases": [], "backup": "x"}]
+)
+def test_what_is_no_plan_of_this_backup_is_refused(che: FakeApi, restic: FakeRestic, plan: dict[str, Any]) -> None:
+    with pytest.raises(CheError, match="plan"):
+        restore(che.cluster, replace(REQUEST, plan=plan))
+
+
+def test_what_blocks_is_told_all_at_once_with_the_plan(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    che.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
+    che.fail("put", "custom", 422, "data: Invalid value")
+    che.requests.clear()
+
+    told = restore(che.cluster, replace(REQUEST, check_mode=True))
+    assert {blocker["name"] for blocker in told["plan"]["blockers"]} == {"operator", "validation"}
+    assert che.written == []
+
+    with pytest.raises(CheError, match="2 things keep it from beginning") as caught:
+        restore(che.cluster, REQUEST)
+    assert caught.value.stage == "check"
+    assert "Install its operator" in str(caught.value)
+    assert "data: Invalid value" in str(caught.value)
+    assert caught.value.facts["plan"]["blockers"]
+    assert [request for request in che.written if not is_record(request.path)] == []
+
+
+def test_objects_of_che_that_are_not_in_the_backup_are_named(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    che.add(SECRET, "later", "che", metadata={"labels": PART_OF}, data=encoded(a="b"), type="Opaque")
+
+    result = restore(che.cluster, REQUEST)
+
+    assert result["plan"]["left_alone"] == ["Secret/later"]
+    assert che.at(SECRET, "later", "che") is not None
