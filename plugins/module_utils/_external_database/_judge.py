@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a server will do for Che: what was found there, held against what is needed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ansible_collections.community.che.plugins.module_utils._che._external import DISABLE, PREFER
+from ansible_collections.community.che.plugins.module_utils._database._probe import ServerFacts
+from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, PASSED, WARNED, Check
+
+# The oldest that the documents of CodeReady Workspaces name, and the newest that Che's operator itself has run.
+_OLDEST, _NEWEST = 90_600, 150_000
+_MAJOR = 10_000
+_ENCODING = "UTF8"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What Che needs of a server.
+
+    Args:
+        tls: How the server is spoken to, one of ``TLS_MODES``.
+        connections: How many connections must be free.
+        latency_seconds: What a round trip may take before that is worth a warning.
+        superuser: Whether the role should be a superuser, as the documents of v1 have it.
+        empty: Whether the database must hold nothing yet.
+    """
+
+    tls: str = PREFER
+    connections: int = 20
+    latency_seconds: float = 0.02
+    superuser: bool = False
+    empty: bool = False
+
+
+def judge(facts: ServerFacts, needs: Needs, on: str) -> list[Check]:
+    """Everything that was looked at.
+
+    Args:
+        facts: What was found.
+        needs: What is needed.
+        on: The database, for the reader.
+    """
+    return [
+        _version(facts, on),
+        _tls(facts, needs, on),
+        _encoding(facts, on),
+        *_rights(facts, needs, on),
+        _writable(facts, on),
+        *_contents(facts, needs, on),
+        _connections(facts, needs, on),
+        _latency(facts, needs, on),
+    ]
+
+
+def _version(facts: ServerFacts, on: str) -> Check:
+    told = f"the server is PostgreSQL {version_text(facts.version)}"
+    if facts.version < _OLDEST:
+        return Check("version", BLOCKED, told, on, f"Che needs {version_text(_OLDEST)} or newer.")
+    if facts.version // _MAJOR > _NEWEST // _MAJOR:
+        newest = _NEWEST // _MAJOR
+        return Check("version", WARNED, f"{told}; Che's operator itself never ran one newer than {newest}", on)
+    return Check("version", PASSED, told, on)
+
+
+def version_text(number: int) -> str:
+    """For example 15.14 or 9.6.11, out of ``server_version_num``."""
+    major, rest = divmod(number, _MAJOR)
+    return f"{major}.{rest}" if major >= 10 else f"{major}.{rest // 100}.{rest % 100}"
+
+
+def _tls(facts: ServerFacts, needs: Needs, on: str) -> Check:
+    if facts.tls:
+        checked = "" if needs.tls.startswith("verify") else "; whose server it is was not verified"
+        return Check("tls", PASSED, f"the connection uses {facts.tls}{checked}", on)
+    if needs.tls == DISABLE:
+        return Check("tls", WARNED, "passwords and data go over the network as they are, as asked for", on)
+    lift = "Turn TLS on at the server, and give tls: verify-full with the certificate of its authority."
+    return Check("tls", WARNED, "the server offers no TLS, so that data go over the network as they are", on, lift)
+
+
+def _encoding(facts: ServerFacts, on: str) -> Check:
+    told = f"its encoding is {facts.encoding}"
+    if facts.encoding == _ENCODING:
+        return Check("encoding", PASSED, told, on)
+    lift = f"Create it with ENCODING '{_ENCODING}' TEMPLATE template0; a database's encoding can't be changed."
+    return Check("encoding", BLOCKED, told, on, lift)
+
+
+def _rights(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
+    lacking = [
+        name
+        for name, given in (
+            ("CREATE on it", facts.may_create or facts.is_owner),
+            ("TEMPORARY on it", facts.may_use_temporary),
+            ("CREATE on its schema public", facts.may_create_in_public or facts.is_owner),
+        )
+        if not given
+    ]
+    if lacking:
+        lift = "Make the role its owner, or grant it these."
+        yield Check("rights", BLOCKED, f"the role lacks {', '.join(lacking)}", on, lift)
+    else:
+        yield Check("rights", PASSED, "the role owns it" if facts.is_owner else "the role may make tables in it", on)
+    if needs.superuser and not facts.superuser:
+        most = "a member of rds_superuser" if facts.rds_superuser else "no superuser"
+        yield Check(
+            "superuser", WARNED, f"the role is {most}, and the documents want SUPERUSER; Che runs without it", on
+        )
+
+
+def _writable(facts: ServerFacts, on: str) -> Check:
+    if facts.read_only:
+        lift = (
+            "Name the primary, or an address that follows it. What a migration has left closed is opened by ALTER "
+            "DATABASE ... RESET default_transaction_read_only, and ALTER ROLE ... IN DATABASE ... likewise."
+        )
+        return Check("writable", BLOCKED, "the server takes no writes: it is a standby, or set to read only", on, lift)
+    return Check("writable", PASSED, "the server takes writes", on)
+
+
+def _contents(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
+    if needs.empty and facts.contents:
+        lift = "Name another database, or drop what is in it."
+        yield Check(
+            "contents", BLOCKED, f"it holds {facts.contents} tables, functions or other things already", on, lift
+        )
+
+
+def _connections(facts: ServerFacts, needs: Needs, on: str) -> Check:
+    told = f"{facts.free_connections} connections are free, and {needs.connections} are needed"
+    if facts.free_connections >= needs.connections:
+        return Check("connections", PASSED, told, on)
+    lift = "Raise max_connections, or the CONNECTION LIMIT of the database or the role."
+    return Check("connections", BLOCKED, told, on, lift)
+
+
+def _latency(facts: ServerFacts, needs: Needs, on: str) -> Check:
+    trip, connection = facts.latency_seconds * 1000, facts.connect_seconds * 1000
+    told = f"a round trip takes {trip:.1f} ms, a new connection {connection:.0f} ms"
+    if facts.latency_seconds <= needs.latency_seconds:
+        return Check("latency", PASSED, told, on)
+    return Check("latency", WARNED, told, on, "Che makes many small queries: choose a server that is nearer.")

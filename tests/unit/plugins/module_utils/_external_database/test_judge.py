@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which servers will do, which deserve a word, and which will not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.community.che.plugins.module_utils._external_database._judge import (
+    Needs,
+    judge,
+    version_text,
+)
+from unit.plugins.module_utils._external_database.external_bed import FACTS
+
+
+def results(needs: Needs | None = None, **facts: Any) -> dict[str, str]:
+    return {
+        check.name: check.result
+        for check in judge(replace(FACTS, **facts), needs or Needs(tls="verify-full"), "database dbche")
+        if check.result != "passed"
+    }
+
+
+def test_a_server_as_it_should_be_passes_all() -> None:
+    assert results() == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({"version": 90_500}, {"version": "blocked"}),
+        ({"version": 90_600}, {}),
+        ({"version": 160_001}, {"version": "warned"}),
+        ({"tls": ""}, {"tls": "warned"}),
+        ({"encoding": "SQL_ASCII"}, {"encoding": "blocked"}),
+        ({"is_owner": False}, {}),
+        ({"is_owner": False, "may_create": False}, {"rights": "blocked"}),
+        ({"is_owner": False, "may_create_in_public": False}, {"rights": "blocked"}),
+        ({"may_use_temporary": False}, {"rights": "blocked"}),
+        ({"read_only": True}, {"writable": "blocked"}),
+        ({"free_connections": 19}, {"connections": "blocked"}),
+        ({"free_connections": 20}, {}),
+        ({"latency_seconds": 0.021}, {"latency": "warned"}),
+        ({"contents": 30}, {}),
+    ],
+)
+def test_what_is_not(facts: dict[str, Any], found: dict[str, str]) -> None:
+    assert results(**facts) == found
+
+
+@pytest.mark.parametrize(
+    ("needs", "facts", "found"),
+    [
+        (Needs(tls="disable"), {"tls": ""}, {"tls": "warned"}),
+        (Needs(superuser=True), {}, {"superuser": "warned"}),
+        (Needs(superuser=True), {"superuser": True}, {}),
+        (Needs(empty=True), {"contents": 1}, {"contents": "blocked"}),
+        (Needs(connections=91), {}, {"connections": "blocked"}),
+    ],
+)
+def test_what_is_asked_for(needs: Needs, facts: dict[str, Any], found: dict[str, str]) -> None:
+    assert results(needs, **facts) == found
+
+
+def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
+    checks = {check.name: check for check in judge(replace(FACTS, encoding="LATIN1"), Needs(), "database dbche")}
+    assert checks["version"].message == "the server is PostgreSQL 15.14"
+    assert checks["tls"].message == "the connection uses TLSv1.3; whose server it is was not verified"
+    assert checks["latency"].message == "a round trip takes 1.0 ms, a new connection 20 ms"
+    assert "UTF8" in checks["encoding"].lift
+    assert all(check.on == "database dbche" for check in checks.values())
+    assert all(check.lift for check in checks.values() if check.result == "blocked")
+
+
+@pytest.mark.parametrize(("number", "text"), [(150_014, "15.14"), (100_000, "10.0"), (90_624, "9.6.24")])
+def test_versions_in_words(number: int, text: str) -> None:
+    assert version_text(number) == text
