@@ -1,0 +1,336 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A migration, from the first look to the commit or back: what the module ``database_migration`` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.community.che.plugins.module_utils._backup._back_up import told_about
+from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
+from ansible_collections.community.che.plugins.module_utils._backup._repository import open_repository
+from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._external import (
+    changes_to,
+    external_settings,
+    require_section,
+)
+from ansible_collections.community.che.plugins.module_utils._che._move import changes_to_embedded, patched, way_back
+from ansible_collections.community.che.plugins.module_utils._database._job import job_name
+from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
+from ansible_collections.community.che.plugins.module_utils._external_database._configure import settings_diff
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
+from ansible_collections.community.che.plugins.module_utils._kube._lease import DURATION_SECONDS, LeaseLost, held_lease
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._migration._back_out import put_back
+from ansible_collections.community.che.plugins.module_utils._migration._phases import carry_on
+from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings, find_places
+from ansible_collections.community.che.plugins.module_utils._migration._request import (
+    ABORTED,
+    MigrationRequest,
+    copy_run_id,
+)
+from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
+from ansible_collections.community.che.plugins.module_utils._migration._way_back import Way, find_way, keep_way
+from ansible_collections.community.che.plugins.module_utils._migration._work import Work
+from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
+from ansible_collections.community.che.plugins.module_utils._restore._restore import LEASE
+from ansible_collections.community.che.plugins.module_utils._run._journal import (
+    ABORT,
+    COMMIT,
+    JournalTaken,
+    OpenJournal,
+)
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
+    COPY,
+    MIGRATED,
+    Migration,
+    OpenMigration,
+)
+from ansible_collections.community.che.plugins.module_utils._run._run import Run
+
+# A holder that was killed on another machine is waited for, and a moment more.
+_PATIENCE_SECONDS = DURATION_SECONDS + 15.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be done.
+
+    Args:
+        che: The CheCluster.
+        way: What becomes of it, and back.
+        checks: What was looked at, as a task returns it.
+        warnings: What is worth a warning.
+    """
+
+    che: CheCluster
+    way: Way
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def migrate(cluster: Cluster, request: MigrationRequest) -> dict[str, Any]:
+    """Move an installation's databases, go on with a move that was interrupted, or undo one.
+
+    Raises:
+        CheError: At any stage; its message names what to do next.
+    """
+    run = Run(cluster, request.namespace, request.run_id, "migration", recorded=not request.check_mode)
+    with told_about(run), run.recording(), _alone(cluster, request) as fenced:
+        _require_no_restore(fenced, request.namespace)
+        journal = OpenMigration.find(fenced, request.namespace)
+        if request.state == ABORTED:
+            return _abort(fenced, request, run, journal)
+        if journal is not None and not request.check_mode:
+            return _resume(fenced, request, run, journal)
+        return _begin(fenced, request, run, journal)
+
+
+@contextmanager
+def _alone(cluster: Cluster, request: MigrationRequest) -> Iterator[Cluster]:
+    """See to it that no restore and no other migration works on this namespace, until this one has ended."""
+    with ExitStack() as held:
+        if not request.check_mode:
+            purpose = f"migrating {request.namespace} (run {request.run_id})"
+            lease = held_lease(cluster, request.namespace, LEASE, purpose, _PATIENCE_SECONDS, for_the_living=False)
+            cluster = held.enter_context(lease)
+        yield cluster
+
+
+def _require_no_restore(cluster: Cluster, namespace: str) -> None:
+    unfinished = OpenJournal.find(cluster, namespace)
+    if unfinished is not None:
+        raise CheError(
+            "A restore of this installation is unfinished",
+            f"restore {unfinished.content.restore}, at: {unfinished.content.phase}",
+            "End it by running the restore again, or with state: aborted, then migrate.",
+        )
+
+
+def _begin(cluster: Cluster, request: MigrationRequest, run: Run, unfinished: OpenMigration | None) -> dict[str, Any]:
+    deadline = Deadline(request.timeout)
+    with run.stage("plan", "Looking where the databases are"):
+        plan = _plan(cluster, request)
+        if unfinished is not None:
+            run.warnings.append(
+                f"The migration {unfinished.content.migration} is unfinished, at: {unfinished.content.phase}. Without "
+                "check mode this task goes on with it; state: aborted goes back."
+            )
+        if not plan.way.there and request.id and unfinished is None:
+            raise CheError(
+                "Che uses that database already, and one that is in use is not restored over",
+                f"CheCluster {request.namespace}/{plan.che.name}",
+                "Name another one on that server, which is empty.",
+            )
+        if unfinished is not None:
+            # What is left of it, which is nothing for one that waits unless that is to be committed.
+            left = request.commit or unfinished.content.phase != MIGRATED
+            return {**_told(run, plan, unfinished.content), "changed": left, "committed": False}
+        if not plan.way.there:
+            run.say("Nothing to move: the databases are there")
+            return _told(run, plan, None)
+    with run.stage("check", "Looking at the server that the databases go to"):
+        plan = _checked(cluster, request, plan, deadline)
+        run.warnings += plan.warnings
+        if request.check_mode:
+            return _told(run, plan, None)
+        server = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
+    begun = Migration(
+        migration=request.run_id, repository=server.id, options=request.options, phase=COPY, run=request.run_id
+    )
+    journal = OpenMigration.begin(cluster, request.namespace, begun)
+    keep_way(cluster, request.namespace, journal, plan.way)
+    return _carry_on(Work(cluster, request, run, plan.che, plan.way, journal, deadline), plan, resumed=False)
+
+
+def _plan(cluster: Cluster, request: MigrationRequest) -> Plan:
+    che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+    require_section(che.api_version, request.che_version or che.version)
+    if request.external is None:
+        names = request.embedded
+        patch = changes_to_embedded(che, names.name, names.secret, names.identity_secret)
+        return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch)))
+    wanted = request.external.database
+    patch = changes_to(che, wanted, external_settings(che.api_version, wanted))
+    return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), request.external.ca_certificate))
+
+
+def _checked(cluster: Cluster, request: MigrationRequest, plan: Plan, deadline: Deadline) -> Plan:
+    """Look at the server that the databases go to.
+
+    Raises:
+        CheError: It will not do.
+    """
+    if request.check_mode and request.external is not None:
+        # Nor need the Secrets be there: the tasks before may have had to leave them out.
+        return replace(plan, checks=check_database(cluster, request.external.check)["checks"])
+    settings = Settings(cluster, request.namespace, request.run_id, request.jobs, deadline, plan.way.authorities)
+    sources = find_places(settings, plan.che)
+    targets = find_places(settings, patched(plan.che, plan.way.there))
+    checks, warnings = [], []
+    for role, place in targets.items():
+        if role not in sources or request.external is None:
+            continue
+        own = replace(request.external.check.database, name=place.database.name, secret=place.database.secret)
+        asked = replace(
+            request.external.check, database=own, user=place.database.user, run_id=f"{request.run_id[:24]}-{role[:3]}"
+        )
+        found = check_database(cluster, asked)
+        checks += found["checks"]
+        warnings += found["warnings"]
+        if not request.id:
+            _require_version(sources[role], str(found["server"]["version"]))
+    for role, source in sources.items():
+        if not request.id:
+            _require_owner(source)
+        if request.external is None and role in targets:
+            _require_version(source, targets[role].psql("SHOW server_version;\n").strip())
+    return replace(plan, checks=checks, warnings=warnings)
+
+
+def _require_owner(source: Place) -> None:
+    """Refuse to begin with what can't be closed in the end."""
+    script = "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database();\n"
+    if source.deployment is None and source.psql(script).strip() != "t":
+        raise CheError(
+            "The role that Che connects as does not own it, and so can't close it for writing",
+            source.on,
+            f"Run ALTER DATABASE ... OWNER TO {source.database.user} on its server.",
+        )
+
+
+def _require_version(source: Place, version: str) -> None:
+    misfit = obstacle(source.psql("SHOW server_version;\n").strip(), version)
+    if misfit:
+        raise CheError(misfit.rstrip("."), source.on)
+
+
+def _resume(cluster: Cluster, request: MigrationRequest, run: Run, journal: OpenMigration) -> dict[str, Any]:
+    deadline, held = Deadline(request.timeout), journal.content
+    with run.stage("plan", f"Going on with the migration {held.migration} from: {held.phase}"):
+        on = f"migration {held.migration}"
+        if held.phase == ABORT:
+            raise CheError("It is being aborted", on, "Run the task with state: aborted to end that.")
+        if request.options != held.options:
+            advice = "Run it again as it was begun to end it, or with state: aborted to go back."
+            raise CheError(f"An unfinished migration was begun with other options: {held.options}", on, advice)
+        che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+        way = find_way(cluster, request.namespace, journal)
+        if way is None:
+            _require_untouched(request, journal)
+            way = _plan(cluster, request).way
+            keep_way(cluster, request.namespace, journal, way)
+        work = Work(cluster, request, run, che, way, journal, deadline)
+        run.sealed(held.backup)
+        _take_over(work)
+    waited = held.phase == MIGRATED and not request.commit
+    told = _carry_on(work, Plan(che, way), resumed=True)
+    return {**told, "changed": False} if waited else told
+
+
+def _require_untouched(request: MigrationRequest, journal: OpenMigration) -> None:
+    """Without its way back a migration can only be gone on with, or given up, before it has done anything.
+
+    Raises:
+        CheError: It has, so that somebody has removed the way back.
+    """
+    held = journal.content
+    if held.phase == COPY and not held.backup:
+        return
+    raise CheError(
+        "The Secret with the way back is gone",
+        f"migration {held.migration}, Secret {request.namespace}/{WAY_BACK}",
+        f"Bring the CheCluster to where Che is to work by hand; then remove the ConfigMap {journal.NAME}.",
+    )
+
+
+def _take_over(work: Work) -> None:
+    """Make an unfinished migration this run's, and end what the run before has left at work."""
+    before = work.journal.content.run
+    for place in work.sources.values():
+        for again in (False, True):
+            name = job_name("dump", copy_run_id(before, again), place.database.name)
+            remove_job(work.cluster, name, work.namespace, work.deadline)
+    for place in (*work.sources.values(), *(target.place for target in work.targets.values())):
+        if isinstance(place.psql, PodPsql):
+            _end_earlier(work, place, place.psql)
+    work.journal.note(run=work.request.run_id)
+
+
+def _end_earlier(work: Work, place: Place, psql: PodPsql) -> None:
+    """End the scripts of a run that was killed; a server that is not needed any more may be gone."""
+    held = work.journal.content
+    try:
+        psql.end_earlier()
+    except (JournalTaken, LeaseLost):
+        raise
+    except CheError as failure:
+        if held.phase not in (MIGRATED, COMMIT) and not json.loads(held.options).get("id"):
+            raise
+        work.run.warnings.append(f"The server of the {place.on} could not be asked: {failure}")
+
+
+def _carry_on(work: Work, plan: Plan, resumed: bool) -> dict[str, Any]:
+    carry_on(work)
+    if work.request.commit:
+        work.run.say("The databases have moved")
+    else:
+        work.run.say("The databases have moved, and wait to be committed or aborted")
+    return {**_told(work.run, plan, work.journal.content), "verified": work.verified, "resumed": resumed}
+
+
+def _abort(cluster: Cluster, request: MigrationRequest, run: Run, journal: OpenMigration | None) -> dict[str, Any]:
+    """Go back to the databases from before an unfinished migration; without one, change nothing."""
+    told: dict[str, Any] = {"changed": False, "run_id": run.run_id, "aborted": ""}
+    if journal is None:
+        run.say("There is no unfinished migration")
+        return {**told, "stages": run.record.as_result()["stages"], "warnings": [], "duration": run.seconds}
+    held = journal.content
+    with run.stage("plan", f"Looking at the migration {held.migration}"):
+        if held.phase == COMMIT:
+            raise CheError("It is committed", f"migration {held.migration}", "Run it again with commit to end it.")
+        way = find_way(cluster, request.namespace, journal)
+        if way is None:
+            _require_untouched(request, journal)
+        che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+    if not request.check_mode:
+        with run.stage("abort", "Going back to the databases from before"):
+            work = Work(cluster, request, run, che, way or Way({}, {}), journal, Deadline(request.timeout))
+            _take_over(work)
+            if way is None:
+                journal.close()
+            else:
+                put_back(work)
+            run.say(f"The migration {held.migration} is aborted")
+    told.update(changed=True, aborted=held.migration, diff=settings_diff(che, way.back if way else {}))
+    return {**told, "stages": run.record.as_result()["stages"], "warnings": run.warnings, "duration": run.seconds}
+
+
+def _told(run: Run, plan: Plan, journal: Migration | None) -> dict[str, Any]:
+    there: Mapping[str, Any] = plan.way.there
+    return {
+        "changed": bool(there),
+        "migration": journal.migration if journal else "",
+        "id": journal.backup if journal else "",
+        "safety_backup_id": journal.safety_backup if journal else "",
+        "run_id": run.run_id,
+        "checks": plan.checks,
+        "committed": bool(journal and journal.phase == COMMIT),
+        "copied_again": bool(journal and journal.copied_again),
+        "outage_seconds": journal.outage_seconds if journal else 0.0,
+        "verified": {},
+        "resumed": False,
+        "diff": settings_diff(plan.che, there),
+        "stages": run.record.as_result()["stages"],
+        "duration": run.seconds,
+        "warnings": run.warnings,
+    }

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests of a migration share: its options, the databases on both sides, and how it is killed.
+
+What happens in a database is proven by the integration tests on real servers; here it is only noted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, LEASE
+from ansible_collections.community.che.plugins.module_utils._migration._migrate import migrate
+from ansible_collections.community.che.plugins.module_utils._migration._request import MigrationRequest
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration, OpenMigration
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
+from unit.che_objects import FIGURES, NAME
+from unit.fake_api import FakeApi, Request
+
+REPOSITORY = "f" * 64
+FIRST, AGAIN, SAFETY, OLD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
+PARAMS: dict[str, Any] = {
+    "namespace": "che",
+    "che_cluster": None,
+    "che_version": None,
+    "to": "external",
+    "state": "migrated",
+    "commit": False,
+    "id": None,
+    "safety_backup": True,
+    "database_host": "db.example",
+    "database_port": 6432,
+    "database": "moved",
+    "credentials_secret": "db-login",
+    "identity_secret": None,
+    "tls": "verify-full",
+    "ca_certificate": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "connections": 20,
+    "latency_ms": 20,
+    "backup_server": None,
+    "repository_url": "rest:https://h/p",
+    "repository_password": "sesame",
+    "run_id": "r1",
+    "timeout": 60,
+    "restic_path": "restic",
+    "restic_image": "restic:1",
+    "rclone_image": "rclone:1",
+    "database_image": None,
+    "image_pull_secrets": [],
+    "run_as_user": None,
+}
+COUNTED = replace(FIGURES, role="che")
+OTHERS = replace(COUNTED, tables=(replace(COUNTED.tables[0], rows=9),))
+HELD = Migration("r1", REPOSITORY, "{}", "copy", "r1")
+
+
+@dataclass
+class Databases:
+    """The databases on both sides: what is in the one that is left, what was done, and where it fails.
+
+    Args:
+        mark: What the server's counts say.
+        figures: What is counted in it now.
+        saved: What was counted when it was saved.
+        done: What was done, in its order.
+        fails: Where it fails, as in ``done``.
+        without_figures: Whether nothing was counted when it was saved.
+    """
+
+    mark: str = "m1"
+    figures: DatabaseFigures = COUNTED
+    saved: DatabaseFigures = COUNTED
+    done: list[str] = field(default_factory=list)
+    fails: str = ""
+    without_figures: bool = False
+
+    def do(self, what: str) -> None:
+        self.done.append(what)
+        if self.fails == what:
+            raise CheError(f"It broke at {what}", "database dbche", "Mend it.")
+
+    def marked(self, _psql: Any, _database: str) -> str:
+        return self.mark
+
+    def close(self, _psql: Any, _database: str, role: str) -> str:
+        self.do(f"close to {role}")
+        return self.mark
+
+    def reopen(self, _psql: Any, _database: str) -> None:
+        self.do("reopen")
+
+    def count(self, _place: Any) -> DatabaseFigures:
+        self.do("count")
+        return self.figures
+
+    def back_up(self, _cluster: Any, request: Any) -> dict[str, Any]:
+        what = request.run_id.rpartition("-")[2]
+        self.do(f"back up: {what}")
+        # It is the closed one that is saved the second time.
+        self.saved = self.figures if what == "final" else self.saved
+        return {"id": AGAIN if what == "final" else FIRST}
+
+    def part(self) -> Part:
+        figures = None if self.without_figures else self.saved
+        return Part("database", "dbche", REPOSITORY, "a" * 64, 1, 100, database=figures)
+
+    def target(self, _settings: Any, place: Any) -> Target:
+        return Target(self, place)
+
+
+@dataclass
+class Target:
+    """Where it goes."""
+
+    there: Databases
+    place: Any
+
+    def load(self, _repository: Any, _part: Part, owner: str) -> list[str]:
+        self.there.do(f"load, once of {owner}")
+        return ["It had a comment"]
+
+    def put_in_place(self) -> None:
+        self.there.do("put in place")
+
+    def take_out(self, is_used: bool) -> list[str]:
+        self.there.do(f"take out, {'used' if is_used else 'unused'}")
+        return []
+
+    def commit(self) -> None:
+        self.there.do("commit")
+
+
+def asked(check_mode: bool = False, **changes: Any) -> MigrationRequest:
+    return MigrationRequest.read({**PARAMS, **changes}, check_mode)
+
+
+def move(api: FakeApi, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
+    return migrate(api.cluster, asked(check_mode, **changes))
+
+
+def spec_of(api: FakeApi) -> dict[str, Any]:
+    found = api.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    return dict(found["spec"])
+
+
+def is_away(api: FakeApi) -> bool:
+    return bool(spec_of(api)["database"].get("externalDb"))
+
+
+def journal_of(api: FakeApi) -> Migration | None:
+    found = OpenMigration.find(api.cluster, "che")
+    return found.content if found else None
+
+
+def phase_of(api: FakeApi) -> str:
+    found = journal_of(api)
+    return found.phase if found else ""
+
+
+def stage_names(result: dict[str, Any]) -> list[str]:
+    return [stage["name"] for stage in result["stages"]]
+
+
+def killed(api: FakeApi, write: int, **changes: Any) -> bool:
+    """Let a migration die, as by SIGKILL, right after one of its writes; whether it came that far."""
+    left = write
+
+    def count(request: Request) -> None:
+        nonlocal left
+        if request.writes and not request.path.rpartition("/")[0].endswith("leases"):
+            left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    api.followers.append(count)
+    try:
+        move(api, **changes)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        api.followers.remove(count)
+        # Its Lease has died with it.
+        api.objects.pop(LEASE.path("che", "che-restore"), None)
+    return False
+
+
+def refused(api: FakeApi, **changes: Any) -> CheError:
+    with pytest.raises(CheError) as caught:
+        move(api, **changes)
+    return caught.value

@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A migration from the first look to the commit, and what it does when something goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, SECRET
+from ansible_collections.community.che.plugins.module_utils._migration import _migrate
+from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
+from ansible_collections.community.che.plugins.module_utils._run._journal import Journal, OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
+from unit.fake_api import FakeApi, Request
+from unit.plugins.module_utils._migration.moving import (
+    AGAIN,
+    FIRST,
+    OLD,
+    OTHERS,
+    Databases,
+    is_away,
+    journal_of,
+    move,
+    phase_of,
+    refused,
+    spec_of,
+    stage_names,
+)
+
+COPIED = ["back up: copy", "load, once of pgche", "close to pgche"]
+
+
+def test_nothing_was_written_meanwhile(che: FakeApi, databases: Databases, looked: list[str]) -> None:
+    result = move(che, commit=True)
+
+    assert looked == ["away db-login in moved"]
+    assert databases.done == [*COPIED, "put in place", "count", "commit"]
+    assert stage_names(result) == ["plan", "check", "copy", "stage", "cut over", "switch", "verify", "commit"]
+    assert (result["changed"], result["committed"], result["copied_again"]) == (True, True, False)
+    assert (result["id"], result["migration"], result["resumed"]) == (FIRST, "r1", False)
+    assert result["verified"] == {"databases": 1, "tables": 1, "rows": 3, "sequences": 1, "large_objects": 1}
+    assert result["warnings"] == ["A word.", "dbche: It had a comment."]
+    assert is_away(che)
+    assert che.at(CONFIG_MAP, CA, "che") is not None
+    assert (journal_of(che), che.at(SECRET, WAY_BACK, "che")) == (None, None)
+
+
+def test_it_waits_with_the_commit(che: FakeApi, databases: Databases) -> None:
+    result = move(che)
+
+    assert (result["committed"], stage_names(result)[-1], phase_of(che)) == (False, "verify", "migrated")
+    again = move(che, run_id="r2")
+    assert (again["changed"], again["resumed"], again["migration"]) == (False, True, "r1")
+    committed = move(che, run_id="r3", commit=True)
+    assert (committed["changed"], committed["committed"], committed["id"]) == (True, True, FIRST)
+    assert databases.done == [*COPIED, "put in place", "count", "commit"]
+
+
+def test_what_was_written_meanwhile_comes_along(che: FakeApi, databases: Databases) -> None:
+    def write(_request: Request) -> None:
+        databases.mark, databases.figures = "m2", OTHERS
+
+    # The first copy is made then, and its target is loaded.
+    che.follow("put", OpenMigration.NAME, lambda request: write(request) if COPIED[1] in databases.done else None)
+
+    result = move(che, commit=True)
+
+    twice = ["count", "back up: final", COPIED[1]]
+    assert databases.done == [*COPIED, *twice, "put in place", "count", "commit"]
+    assert (result["copied_again"], result["id"]) == (True, AGAIN)
+    assert any("written to while they were copied" in words for words in result["warnings"])
+
+
+def test_counts_alone_do_not_copy_it_again(che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that gives no mark, as those before 15, is read from end to end instead."""
+    databases.mark = ""
+    result = move(che)
+    assert databases.done == [*COPIED, "count", "put in place", "count"]
+    assert result["copied_again"] is False
+
+
+def test_somebody_who_does_not_go_by_it_is_found_in_the_end(che: FakeApi, databases: Databases) -> None:
+    def write(_request: Request) -> None:
+        databases.figures = OTHERS
+
+    che.follow("patch", "/checlusters/", write)
+    error = refused(che)
+    assert "Somebody has written to it after it was copied" in error.what
+    assert (error.stage, phase_of(che)) == ("verify", "verify")
+    assert is_away(che)
+    assert "state: aborted" in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("fails", "stage", "put_back"),
+    [
+        ("back up: copy", "copy", ["take out, unused"]),
+        ("load, once of pgche", "stage", ["take out, unused"]),
+        ("close to pgche", "cut over", ["reopen", "take out, unused"]),
+        ("put in place", "switch", ["reopen", "take out, unused"]),
+    ],
+)
+def test_until_che_uses_it_all_is_put_back(
+    che: FakeApi, databases: Databases, fails: str, stage: str, put_back: list[str]
+) -> None:
+    before = spec_of(che)
+    databases.fails = fails
+
+    error = refused(che)
+
+    assert (error.what, error.stage) == (f"It broke at {fails}", stage)
+    assert error.next_step == "Mend it. Che uses the databases that it used before."
+    assert databases.done[databases.done.index(fails) + 1 :] == put_back
+    assert (spec_of(che), journal_of(che), che.at(SECRET, WAY_BACK, "che")) == (before, None, None)
+
+
+@pytest.mark.parametrize(("fails", "stage"), [("count", "verify"), ("commit", "commit")])
+def test_once_che_uses_it_nothing_is_put_back(che: FakeApi, databases: Databases, fails: str, stage: str) -> None:
+    databases.fails = fails
+
+    error = refused(che, commit=True)
+
+    assert (error.stage, phase_of(che), is_away(che)) == (stage, stage, True)
+    assert error.next_step.startswith("Mend it. Run the task again to go on from there")
+    assert not any(what.startswith(("reopen", "take out")) for what in databases.done)
+    databases.fails = ""
+    assert move(che, run_id="r2", commit=True)["committed"] is True
+
+
+def test_what_can_t_be_put_back_is_told_and_can_be_tried_again(che: FakeApi, databases: Databases) -> None:
+    databases.fails = "put in place"
+
+    def fail_again(_request: Request) -> None:
+        if "put in place" in databases.done:
+            databases.fails = "reopen"
+
+    che.react("put", OpenMigration.NAME, fail_again)
+    error = refused(che)
+    assert "could not be put back: It broke at reopen (database dbche)" in error.next_step
+    assert phase_of(che) == "abort"
+
+    che.reactions.clear()
+    databases.fails = ""
+    assert move(che, run_id="r2", state="aborted")["aborted"] == "r1"
+    assert journal_of(che) is None
+
+
+def test_a_switch_that_the_api_server_refuses_is_put_back(che: FakeApi, databases: Databases) -> None:
+    """Nothing was written, so that Che's operator has nothing to take back."""
+    che.fail("patch", "/checlusters/", 403, "it is not allowed", times=1)
+    error = refused(che)
+    assert (error.stage, journal_of(che), is_away(che)) == ("switch", None, False)
+    assert databases.done[-2:] == ["reopen", "take out, unused"]
+
+
+def test_an_operator_that_does_not_run_has_nothing_to_take_back(che: FakeApi, databases: Databases) -> None:
+    before = spec_of(che)
+    che.followers.clear()
+    error = refused(che)
+    assert (error.stage, journal_of(che), spec_of(che)) == ("switch", None, before)
+    assert "Che's operator to take the settings over" in error.what
+    assert databases.done[-2:] == ["reopen", "take out, unused"]
+
+
+def test_a_che_that_does_not_start_there_comes_back(che: FakeApi, databases: Databases) -> None:
+    def break_it(_request: Request) -> None:
+        found = che.objects["/apis/org.eclipse.che/v1/namespaces/che/checlusters/eclipse-che"]
+        found["status"]["cheClusterRunning"] = "Unavailable" if found["spec"]["database"]["externalDb"] else "Available"
+
+    che.follow("patch", "/checlusters/", break_it)
+    error = refused(che)
+    assert (error.stage, journal_of(che), is_away(che)) == ("switch", None, False)
+    assert databases.done[-2:] == ["reopen", "take out, used"]
+    assert "Che uses the databases that it used before" in error.next_step
+
+
+def test_check_mode_changes_nothing(che: FakeApi, databases: Databases) -> None:
+    result = move(che, check_mode=True)
+    assert (result["changed"], result["migration"], che.written, databases.done) == (True, "", [], [])
+    assert stage_names(result) == ["plan", "check"]
+    assert result["diff"]["after"]["database"]["chePostgresDb"] == "moved"
+
+
+def test_check_mode_tells_of_one_that_is_unfinished(che: FakeApi) -> None:
+    move(che)
+    written = len(che.written)
+    result = move(che, check_mode=True, run_id="r2")
+    assert "The migration r1 is unfinished, at: migrated" in result["warnings"][0]
+    assert len(che.written) == written
+
+
+def test_a_second_time_there_is_nothing_to_move(che: FakeApi, databases: Databases) -> None:
+    move(che, commit=True)
+    databases.done.clear()
+    result = move(che, commit=True, run_id="r2")
+    assert (result["changed"], result["migration"], result["committed"], databases.done) == (False, "", False, [])
+
+
+def test_a_server_that_will_not_do_leaves_all_as_it_was(
+    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any) -> dict[str, Any]:
+        raise CheError("its encoding is LATIN1")
+
+    monkeypatch.setattr(_migrate, "check_database", refuse)
+    assert refused(che).stage == "check"
+    assert (journal_of(che), che.at(SECRET, WAY_BACK, "che"), databases.done) == (None, None, [])
+
+
+def test_an_older_server_is_refused_before_anything_is_made(
+    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"checks": [], "warnings": [], "server": {"version": "10.1"}}
+    monkeypatch.setattr(_migrate, "check_database", lambda *_arguments: found)
+    assert "older PostgreSQL 10" in str(refused(che))
+    assert (journal_of(che), databases.done) == (None, [])
+
+
+def test_beside_a_restore_that_has_not_ended_it_is_refused(che: FakeApi, databases: Databases) -> None:
+    OpenJournal.begin(che.cluster, "che", Journal("r9", "b", "r", "p", "d", "{}", "cut over", "r9"))
+    for number, state in enumerate(("migrated", "aborted")):
+        error = refused(che, state=state, run_id=f"r{number}")
+        assert (error.what, error.on) == ("A restore of this installation is unfinished", "restore r9, at: cut over")
+    assert databases.done == []
+
+
+def test_nothing_secret_is_told_or_kept_in_the_journal(che: FakeApi) -> None:
+    spec_of(che)["database"].update(chePostgresUser="plain", chePostgresPassword="s3cret-plain")
+    result = move(che)
+    assert "s3cret" not in json.dumps(result)
+    journals = [obj for path, obj in che.objects.items() if "/configmaps/" in path]
+    assert "s3cret" not in json.dumps(journals)
+
+
+def test_a_backup_is_loaded_where_the_present_one_is_left(che: FakeApi, databases: Databases) -> None:
+    result = move(che, id="latest", commit=True)
+
+    assert databases.done == [*COPIED, "put in place", "commit"]
+    assert (result["id"], result["safety_backup_id"], result["verified"]) == (OLD, FIRST, {})
+    assert stage_names(result)[2] == "safety backup"
+
+
+def test_a_lost_database_is_left_and_told(che: FakeApi, databases: Databases) -> None:
+    databases.fails = "close to pgche"
+    result = move(che, id="latest", safety_backup=False, commit=True)
+    assert (result["id"], result["safety_backup_id"], result["committed"]) == (OLD, "", True)
+    assert any("that is left could not be closed" in words for words in result["warnings"])
+
+
+def test_a_lost_database_stays_lost_on_the_way_back(che: FakeApi, databases: Databases) -> None:
+    databases.fails = "close to pgche"
+    move(che, id="latest", safety_backup=False)
+    databases.fails = "reopen"
+    result = move(che, run_id="r2", state="aborted")
+    assert (result["aborted"], is_away(che), journal_of(che)) == ("r1", False, None)
+    assert any("could not be opened for writing again" in words for words in result["warnings"])
+
+
+def test_one_that_is_in_use_is_not_restored_over(che: FakeApi, databases: Databases) -> None:
+    move(che, commit=True)
+    error = refused(che, id="latest", run_id="r2")
+    assert "one that is in use is not restored over" in error.what
