@@ -117,7 +117,9 @@ def _database(deployment: str, before: Object, after: Object) -> list[Row]:
         _value(f"{deployment}: {key}", name, *(side.get(key) for side in properties))
         for key in dict.fromkeys([*properties[0], *properties[1]])
     ]
-    rows += [_value(f"{deployment}: {key}", name, before[key], after[key]) for key in ("other_databases", "roles")]
+    # What else is on somebody else's server is theirs.
+    if not (before.get("external") or after.get("external")):
+        rows += [_value(f"{deployment}: {key}", name, before[key], after[key]) for key in ("other_databases", "roles")]
     rows.append(_login(deployment, before, after))
     rows.append(_value(f"{deployment}: schema", name, _short(before["schema"]), _short(after["schema"])))
     rows += _figures(f"{deployment}: table", before["tables"], after["tables"], _table_figure)

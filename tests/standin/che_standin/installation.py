@@ -40,9 +40,7 @@ def up(cluster: Cluster, wanted: Wanted) -> None:
     versions = wanted.serve or served.choose(cluster, wanted.variant, wanted.namespace)
     with step(f"CRDs, CheCluster served as {'+'.join(versions)}"):
         served.serve(cluster, versions)
-    with step("operator"):
-        for obj in manifests.operator():
-            cluster.apply(obj)
+    operator_up(cluster, versions, wanted.variant)
     with step(f"objects of namespace {wanted.namespace}"):
         _apply_objects(cluster, wanted, versions)
     with step("CheCluster ready"):
@@ -50,6 +48,18 @@ def up(cluster: Cluster, wanted: Wanted) -> None:
     for server in database.find(cluster, wanted.namespace):
         with step(f"database {server.deployment}"):
             database.fill(cluster, server, wanted.database_size_mb)
+
+
+def operator_up(cluster: Cluster, versions: tuple[str, ...], variant: str = "") -> None:
+    """Applies the operator of these versions of CheCluster, and of a variant's version of Che."""
+    with step("operator"):
+        for obj in manifests.operator(manifests.release(variant or versions[-1], versions)):
+            cluster.apply(obj)
+
+
+def operator_down(cluster: Cluster) -> None:
+    """Takes the operator and the CRDs away, and with these every installation's CheCluster."""
+    _remove_operator(cluster)
 
 
 def wait_ready(cluster: Cluster, namespace: str, timeout: float = READY_SECONDS) -> Object:
@@ -91,15 +101,15 @@ def down(cluster: Cluster, namespace: str, keep_operator: bool = False) -> None:
 
 
 def _remove_operator(cluster: Cluster) -> None:
-    with step("delete operator and CRDs"):
-        doomed = [
-            obj for obj in manifests.operator() if obj["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
-        ]
-        doomed += manifests.crds(("v1", "v2"))
-        for obj in doomed:
-            cluster.delete(obj)
-        for obj in doomed:
-            cluster.wait_gone(obj, GONE_SECONDS)
+    """Deletes the CRDs, then the operator: nobody else releases the finalizers of the CheClusters that are left."""
+    kinds = ("Namespace", "ClusterRole", "ClusterRoleBinding")
+    operator = [obj for obj in manifests.operator() if obj["kind"] in kinds]
+    for what, doomed in (("CRDs", manifests.crds(("v1", "v2"))), ("operator", operator)):
+        with step(f"delete {what}"):
+            for obj in doomed:
+                cluster.delete(obj)
+            for obj in doomed:
+                cluster.wait_gone(obj, GONE_SECONDS)
 
 
 def _apply_objects(cluster: Cluster, wanted: Wanted, versions: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ PLURALS: Mapping[str, str] = {
     "Deployment": "deployments",
     "Event": "events",
     "Job": "jobs",
+    "Lease": "leases",
     "Namespace": "namespaces",
     "Node": "nodes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
@@ -27,8 +28,9 @@ PLURALS: Mapping[str, str] = {
     "Secret": "secrets",
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
+    "StorageClass": "storageclasses",
 }
-CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace", "Node"}
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace", "Node", "StorageClass"}
 
 
 def collection_path(api_version: str, kind: str, namespace: str = "") -> str:

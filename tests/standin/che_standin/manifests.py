@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from standin_operator.names import CHE_VERSIONS
 
 Object = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIANTS = ("v1", "v2", "v2-openvsx")
+VARIANTS = ("v1", "v1-keycloak", "v2-database", "v2", "v2-openvsx")
 OPERATOR_NAMESPACE = "che-operator"
 SECRET_MARKER = "s3cr3t-standin"
 
@@ -23,6 +24,18 @@ SECRET_MARKER = "s3cr3t-standin"
 def generation(variant: str) -> str:
     """The version of CheCluster that a variant is about."""
     return variant.partition("-")[0]
+
+
+def release(variant: str, served: tuple[str, ...]) -> str:
+    """Which Che the operator says that it is of, a key of CHE_VERSIONS.
+
+    Args:
+        variant: One of VARIANTS, the one that comes up.
+        served: The versions of CheCluster that are served, the newest one last.
+    """
+    if generation(variant) != served[-1]:
+        return served[-1]
+    return variant if variant in CHE_VERSIONS else generation(variant)
 
 
 def crds(served: tuple[str, ...]) -> list[Object]:
@@ -43,8 +56,12 @@ def backup_crds() -> list[Object]:
     return _load("crds/backups.yaml")
 
 
-def operator() -> list[Object]:
-    """The stand-in operator, its code included."""
+def operator(version: str = "v1") -> list[Object]:
+    """The stand-in operator, its code included.
+
+    Args:
+        version: Of which Che it says that it is, a key of CHE_VERSIONS.
+    """
     sources = {path.name: path.read_text() for path in sorted((ROOT / "standin_operator").glob("*.py"))}
     code: Object = {
         "apiVersion": "v1",
@@ -57,6 +74,8 @@ def operator() -> list[Object]:
     for obj in objects:
         if obj["kind"] == "Deployment":
             obj["spec"]["template"]["metadata"]["annotations"] = {"code-digest": digest}
+            container = obj["spec"]["template"]["spec"]["containers"][0]
+            container["env"] = [*container.get("env", []), {"name": "CHE_VERSION", "value": CHE_VERSIONS[version]}]
     position = next(i for i, obj in enumerate(objects) if obj["kind"] == "Deployment")
     return [*objects[:position], code, *objects[position:]]
 

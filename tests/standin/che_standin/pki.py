@@ -71,7 +71,7 @@ def generated_objects(variant: str, namespace: str) -> list[Object]:
     part_of = {"app.kubernetes.io/part-of": "che.eclipse.org"}
     bundle = {**part_of, "app.kubernetes.io/component": "ca-bundle"}
     secrets = {"che-tls": {"tls.crt": tls.certificate, "tls.key": tls.key}}
-    if variant == "v1":
+    if variant.startswith("v1"):
         secrets["self-signed-certificate"] = {"ca.crt": ca.certificate}
     objects = [_secret(name, namespace, part_of if name == "che-tls" else {}, data) for name, data in secrets.items()]
     metadata = {"name": "ca-certs-corporate", "namespace": namespace, "labels": bundle}

@@ -5,26 +5,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 from kubernetes.client import CoreV1Api
 from kubernetes.stream import stream
 
-from .cluster import Cluster, Object
+from .cluster import Cluster, Object, wait_until
 from .errors import StandinError
+
+READY_SECONDS = 180
 
 
 class CommandError(StandinError):
     """A command in a pod ended with another status than 0."""
 
 
-def ready_pod(cluster: Cluster, namespace: str, selector: str) -> Object:
-    """The one ready pod that a label selector finds."""
+def _ready_pods(cluster: Cluster, namespace: str, selector: str) -> Iterator[Object]:
     for pod in cluster.list_all("v1", "Pod", namespace, selector):
         conditions = {c["type"]: c["status"] for c in pod.get("status", {}).get("conditions", [])}
         if conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]:
-            return pod
+            yield pod
+
+
+def await_ready(cluster: Cluster, namespace: str, selector: str) -> Object:
+    """The one pod that a label selector finds, as soon as it is ready."""
+    wait_until(
+        lambda: any(_ready_pods(cluster, namespace, selector)), READY_SECONDS, lambda: describe(cluster, namespace)
+    )
+    return ready_pod(cluster, namespace, selector)
+
+
+def ready_pod(cluster: Cluster, namespace: str, selector: str) -> Object:
+    """The one ready pod that a label selector finds."""
+    for pod in _ready_pods(cluster, namespace, selector):
+        return pod
     raise StandinError(f"no ready pod with {selector} in namespace {namespace}. {describe(cluster, namespace)}")
 
 

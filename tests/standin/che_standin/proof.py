@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from standin_operator.generation import databases, generation
+from standin_operator.generation import databases, external, identity_secret, release
 
 from . import database, expectations, manifests, served
 from .cluster import Cluster, Object
@@ -45,7 +45,11 @@ def take(cluster: Cluster, namespace: str) -> Object:
     if len(che) != 1:
         raise StandinError(f"expected one CheCluster in namespace {namespace}, found {len(che)}")
     found = {server.deployment: server for server in database.find(cluster, namespace)}
-    missing = [wanted.component for wanted in databases(che[0]) if wanted.component not in found]
+    # By what the figures are filed under, the Deployment that the judge needs.
+    needed = {wanted.component: wanted.component for wanted in databases(che[0])}
+    needed |= {"postgres": "che"} if external(che[0]) else {}
+    needed |= {"keycloak": "keycloak"} if identity_secret(che[0]) else {}
+    missing = [deployment for name, deployment in needed.items() if name not in found]
     if missing:
         raise StandinError(f"no Deployment {missing[0]} in namespace {namespace}")
     return {
@@ -53,15 +57,14 @@ def take(cluster: Cluster, namespace: str) -> Object:
         "variant": variant_of(che[0]),
         "taken": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "objects": _objects(cluster, namespace, che[0]),
-        "databases": [_database(cluster, server) for server in found.values()],
+        "databases": [figures(cluster, server) for server in found.values()],
     }
 
 
 def variant_of(che: Object) -> str:
     """Which of the stand-in's variants a CheCluster is."""
-    if generation(che) == "v1":
-        return "v1"
-    return "v2-openvsx" if databases(che) else "v2"
+    found = release(che)
+    return "v2-openvsx" if found == "v2" and databases(che) else found
 
 
 def normalise(obj: Mapping[str, Any]) -> Object:
@@ -120,7 +123,8 @@ def _row(obj: Object, treatment: str) -> Object:
     return {"kind": obj["kind"], "name": obj["metadata"]["name"], "class": treatment, "digest": digest(obj)}
 
 
-def _database(cluster: Cluster, server: database.Server) -> Object:
+def figures(cluster: Cluster, server: database.Server) -> Object:
+    """Everything that counts in one database, see ``take``."""
     script = manifests.ROOT / "sql" / "proof.sql"
     lines = [json.loads(line) for line in database.psql(cluster, server, script.read_text()).splitlines() if line]
     of = {
@@ -129,6 +133,7 @@ def _database(cluster: Cluster, server: database.Server) -> Object:
     }
     return {
         "deployment": server.deployment,
+        "external": server.external,
         "properties": of["database"][0],
         "other_databases": of["other_databases"][0]["names"] or [],
         "roles": of["roles"][0]["names"],

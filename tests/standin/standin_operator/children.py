@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from . import workloads
-from .generation import DatabaseWanted, databases, generation
-from .names import SECRET_MARKER, labels
+from .connection import JDBC_URL, che_connection, identity_connection, jdbc_url, properties
+from .generation import databases, external, generation, identity_secret, release
+from .names import CHE_VERSIONS, SECRET_MARKER, labels
 
 Object = dict[str, Any]
 
@@ -39,6 +41,10 @@ def credentials(cluster: Object, password: str) -> list[Object]:
                 "openvsx-admin-token": f"{value}-admin",
             }
         made.append(_object("Secret", wanted.secret, wanted.component, stringData=data))
+    if identity_secret(cluster) and not external(cluster):
+        made.append(
+            _object("Secret", identity_secret(cluster), "keycloak", stringData={"password": f"{value}-identity"})
+        )
     return made
 
 
@@ -47,28 +53,38 @@ def infrastructure(cluster: Object) -> list[Object]:
     made: list[Object] = []
     for wanted in databases(cluster):
         image = cluster["spec"].get("database", {}).get("postgresImage", "")
+        identity = identity_secret(cluster) if wanted.component == "postgres" else ""
         made += [
             _claim(wanted.claim, wanted.component, "5Gi"),
             workloads.service(wanted.component, 5432),
-            workloads.database_deployment(wanted, image),
+            workloads.database_deployment(wanted, image, identity),
         ]
         if wanted.component == "openvsx-database":
             made.append(_claim("openvsx-server", "openvsx-server", "1Gi"))
     return made
 
 
-def components(cluster: Object) -> list[Object]:
-    """What comes once the databases are ready: Che itself."""
-    wanted = {w.component: w for w in databases(cluster)}
+def components(cluster: Object, certificates: Mapping[str, str] | None = None) -> list[Object]:
+    """What comes once the databases are ready: Che itself.
+
+    Args:
+        cluster: The CheCluster.
+        certificates: See ``config``.
+    """
+    running = {wanted.component for wanted in databases(cluster)}
+    revision = _revision(config(cluster, certificates or {}))
     made = [
-        workloads.che_server(wanted.get("postgres")),
+        workloads.che_server(che_connection(cluster), CHE_VERSIONS[release(cluster)], revision),
         workloads.pause("che-gateway"),
         workloads.pause("che-dashboard"),
     ]
     made += [workloads.service("che-gateway", 8080), workloads.service("che-dashboard", 8080)]
-    if generation(cluster) == "v1":
+    identity = identity_connection(cluster)
+    if identity:
+        made += [workloads.keycloak(identity, revision), workloads.service("keycloak", 8080)]
+    if generation(cluster) == "v1" or release(cluster) == "v2-database":
         made += [workloads.pause("devfile-registry"), workloads.pause("plugin-registry")]
-    if "openvsx-database" in wanted:
+    if "openvsx-database" in running:
         made += [workloads.pause("openvsx-server"), workloads.service("openvsx-server", 8080)]
     return made
 
@@ -108,19 +124,19 @@ def config(cluster: Object, certificates: Mapping[str, str]) -> list[Object]:
     return made
 
 
-def main_database(cluster: Object) -> DatabaseWanted | None:
-    """The database of Che's own server, if it has one."""
-    return next((w for w in databases(cluster) if w.component == "postgres"), None)
-
-
 def _che_environment(cluster: Object) -> dict[str, str]:
     spec = cluster["spec"]
     host = spec.get("server", {}).get("cheHost") or spec.get("networking", {}).get("hostname") or ""
     environment = {"CHE_HOST": host, "CHE_API": f"https://{host}/api", "CHE_INFRASTRUCTURE_ACTIVE": "kubernetes"}
-    database = main_database(cluster)
-    if database:
-        environment["CHE_JDBC_URL"] = f"jdbc:postgresql://{database.component}:5432/{database.database}"
-    return environment
+    if jdbc_url(cluster):
+        environment[JDBC_URL] = jdbc_url(cluster)
+    return environment | properties(cluster)
+
+
+def _revision(objects: list[Object]) -> str:
+    """Changes with what Che's pods read of the ConfigMaps that the operator makes."""
+    read = [obj["data"] for obj in objects if obj["metadata"]["name"] in ("che", "ca-certs-merged")]
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _workspace_config(cluster: Object) -> Object:

@@ -20,12 +20,38 @@ _SECTIONS = {
 
 
 def generation(cluster: Object) -> str:
-    """``v1`` as up to 7.42, ``v2`` as today; a spec without any known section is what its apiVersion says."""
+    """``v1`` as up to 7.42, ``v2`` since 7.50; a spec without any known section is what its apiVersion says."""
     sections = set(cluster.get("spec", {}))
     for version, known in _SECTIONS.items():
         if known & sections:
             return version
     return str(cluster["apiVersion"]).rpartition("/")[2]
+
+
+def release(cluster: Object) -> str:
+    """Which Che a CheCluster is of, a key of ``names.CHE_VERSIONS``.
+
+    Until 7.42 an installation without the DevWorkspace engine had a Keycloak, unless told of another identity provider;
+    from 7.50 to 7.61 v2 had a section for the database, which the real CRD fills with defaults.
+    """
+    spec = cluster.get("spec", {})
+    if generation(cluster) == "v2":
+        return "v2-database" if "database" in spec.get("components", {}) else "v2"
+    old_engine = spec.get("devWorkspace", {}).get("enable") is False
+    return "v1-keycloak" if old_engine and not spec.get("auth", {}).get("externalIdentityProvider") else "v1"
+
+
+def database_section(cluster: Object) -> Object | None:
+    """The section with the settings of Che's own database; None where this Che has no database of its own."""
+    spec = cluster.get("spec", {})
+    if generation(cluster) == "v1":
+        return dict(spec.get("database", {}))
+    return spec.get("components", {}).get("database")
+
+
+def external(cluster: Object) -> bool:
+    """Whether the database is somebody else's, so that the operator runs no server for it."""
+    return bool((database_section(cluster) or {}).get("externalDb"))
 
 
 @dataclass(frozen=True)
@@ -53,9 +79,19 @@ class DatabaseWanted:
 
 def databases(cluster: Object) -> tuple[DatabaseWanted, ...]:
     """The PostgreSQL servers that this CheCluster wants inside its namespace."""
-    if generation(cluster) == "v1":
-        return _che_database(cluster["spec"].get("database", {}))
-    registry = cluster["spec"].get("components", {}).get("openVSXRegistry", {})
+    section = database_section(cluster)
+    own = () if section is None or external(cluster) else (_che_database(section),)
+    return own + _registry_database(cluster["spec"].get("components", {}).get("openVSXRegistry", {}))
+
+
+def identity_secret(cluster: Object) -> str:
+    """The Secret with the password of the identity provider's database; empty where there is no such database."""
+    if release(cluster) != "v1-keycloak":
+        return ""
+    return str(cluster["spec"].get("auth", {}).get("identityProviderPostgresSecret") or "che-identity-postgres-secret")
+
+
+def _registry_database(registry: Object) -> tuple[DatabaseWanted, ...]:
     # The switch was called both names upstream.
     if not (registry.get("enable") or registry.get("enabled")):
         return ()
@@ -72,12 +108,14 @@ def databases(cluster: Object) -> tuple[DatabaseWanted, ...]:
     )
 
 
-def _che_database(section: Object) -> tuple[DatabaseWanted, ...]:
-    if section.get("externalDb"):
-        return ()
-    secret = section.get("chePostgresSecret") or "postgres-credentials"
-    name = section.get("chePostgresDb") or "dbche"
-    return (DatabaseWanted("postgres", "postgres-data", secret, "user", "password", name),)
+def _che_database(section: Object) -> DatabaseWanted:
+    secret, name = database_secret(section), section.get("chePostgresDb") or section.get("postgresDb") or "dbche"
+    return DatabaseWanted("postgres", "postgres-data", secret, "user", "password", name)
+
+
+def database_secret(section: Object) -> str:
+    """The Secret with the credentials of Che's own database, of the section of either generation."""
+    return str(section.get("chePostgresSecret") or section.get("credentialsSecretName") or "postgres-credentials")
 
 
 def finalizers(cluster: Object) -> list[str]:

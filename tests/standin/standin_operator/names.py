@@ -19,7 +19,7 @@ POSTGRES_IMAGE = "quay.io/sclorg/postgresql-15-c9s:latest"
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 PYTHON_IMAGE = "docker.io/library/python:3.11-slim"
 
-CHE_VERSIONS = {"v1": "7.42.0", "v2": "7.122.0"}
+CHE_VERSIONS = {"v1-keycloak": "7.38.0", "v1": "7.42.0", "v2-database": "7.58.0", "v2": "7.122.0"}
 
 _PLURALS: Mapping[str, tuple[str, str]] = {
     "ConfigMap": ("/api/v1", "configmaps"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import children, status
 from .api import Api, ApiError
-from .generation import databases, finalizers, generation
+from .generation import database_secret, external, finalizers, generation, identity_secret
 from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 
 Object = dict[str, Any]
@@ -151,13 +151,14 @@ class _Namespace:
 
 def _round(namespace: _Namespace, cluster: Object) -> bool:
     namespace.ensure(children.credentials(cluster, secrets.token_urlsafe(12)))
-    namespace.ensure(children.config(cluster, namespace.certificates()))
+    certificates = namespace.certificates()
+    namespace.ensure(children.config(cluster, certificates))
     first = children.infrastructure(cluster)
     namespace.ensure(first)
     _adopt_given_objects(namespace, cluster)
     deployments = namespace.managed("Deployment")
     not_available = status.missing(_deployment_names(first), deployments)
-    second = children.components(cluster)
+    second = children.components(cluster, certificates)
     if not not_available or "che" in deployments:
         namespace.ensure(second)
         deployments = namespace.managed("Deployment")
@@ -167,21 +168,31 @@ def _round(namespace: _Namespace, cluster: Object) -> bool:
 
 
 def _adopt(api: Api, cluster: Object) -> None:
-    """Finalizers, and the default that 7.42 writes back into the spec."""
+    """Finalizers, and the defaults that 7.42 and its predecessors write back into the spec."""
     present = cluster["metadata"].get("finalizers", [])
     absent = [name for name in finalizers(cluster) if name not in present]
     patch: Object = {}
     if absent:
         # The resourceVersion makes it a conflict when somebody else wrote in between.
         patch["metadata"] = {"finalizers": present + absent, "resourceVersion": cluster["metadata"]["resourceVersion"]}
-    if (
-        generation(cluster) == "v1"
-        and databases(cluster)
-        and not cluster["spec"].get("database", {}).get("chePostgresSecret")
-    ):
-        patch["spec"] = {"database": {"chePostgresSecret": databases(cluster)[0].secret}}
+    defaults = _defaults(cluster)
+    if defaults:
+        patch["spec"] = defaults
     if patch:
         api.request("PATCH", _cluster_path(cluster), patch)
+
+
+def _defaults(cluster: Object) -> Object:
+    """The names of Secrets that a v1 spec does not say yet, where the operator makes them."""
+    spec = cluster["spec"]
+    missing: Object = {}
+    if generation(cluster) == "v2" or external(cluster):
+        return missing
+    if not spec.get("database", {}).get("chePostgresSecret"):
+        missing["database"] = {"chePostgresSecret": database_secret(spec.get("database", {}))}
+    if identity_secret(cluster) and not spec.get("auth", {}).get("identityProviderPostgresSecret"):
+        missing["auth"] = {"identityProviderPostgresSecret": identity_secret(cluster)}
+    return missing
 
 
 def _release(api: Api, cluster: Object) -> None:

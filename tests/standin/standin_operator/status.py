@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .generation import databases, generation
+from .generation import databases, generation, release
 from .names import CHE_VERSIONS
 
 Object = dict[str, Any]
@@ -43,7 +43,7 @@ def status_of(cluster: Object, not_available: list[str]) -> Object:
     host = spec.get("server", {}).get("cheHost") or spec.get("networking", {}).get("hostname") or ""
     message = "" if ready else "Deployments not available: " + ", ".join(not_available)
     status: Object = {
-        "cheVersion": CHE_VERSIONS[version],
+        "cheVersion": CHE_VERSIONS[release(cluster)],
         "cheURL": f"https://{host}",
         "message": message,
         "reason": "",

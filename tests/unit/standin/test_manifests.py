@@ -36,7 +36,9 @@ def test_everything_that_the_checluster_names_is_there(variant: str) -> None:
     names = {o["metadata"]["name"] for o in [*objects, *pki.generated_objects(variant, "ns")]}
     referenced = {"che-tls", "proxy-credentials"}
     referenced |= (
-        {"custom-truststore"} if variant == "v1" else {"che-oauth-client", "git-trusted-certs", "github-oauth-config"}
+        {"custom-truststore"}
+        if manifests.generation(variant) == "v1"
+        else {"che-oauth-client", "git-trusted-certs", "github-oauth-config"}
     )
     text = json.dumps(che)
     assert all(name in text for name in referenced)
@@ -87,3 +89,20 @@ def test_certificates_cover_what_they_are_for() -> None:
     issuer = x509.load_pem_x509_certificate(ca.certificate.encode())
     x509.load_pem_x509_certificate(pair.certificate.encode()).verify_directly_issued_by(issuer)
     assert "PRIVATE" not in repr(pair)
+
+
+@pytest.mark.parametrize(
+    ("variant", "versions", "expected"),
+    [
+        ("v1", ("v1",), "7.42.0"),
+        ("v1-keycloak", ("v1",), "7.38.0"),
+        ("v1-keycloak", ("v1", "v2"), "7.122.0"),
+        ("v2-database", ("v1", "v2"), "7.58.0"),
+        ("v2-openvsx", ("v2",), "7.122.0"),
+    ],
+)
+def test_the_operator_says_of_which_che_it_is(variant: str, versions: tuple[str, ...], expected: str) -> None:
+    (deployment,) = [
+        obj for obj in manifests.operator(manifests.release(variant, versions)) if obj["kind"] == "Deployment"
+    ]
+    assert {"name": "CHE_VERSION", "value": expected} in deployment["spec"]["template"]["spec"]["containers"][0]["env"]

@@ -62,6 +62,8 @@ def test_che_waits_for_its_database() -> None:
     ("variant", "key", "ready", "version"),
     [
         ("v1", "cheClusterRunning", "Available", "7.42.0"),
+        ("v1-keycloak", "cheClusterRunning", "Available", "7.38.0"),
+        ("v2-database", "chePhase", "Active", "7.58.0"),
         ("v2", "chePhase", "Active", "7.122.0"),
         ("v2-openvsx", "chePhase", "Active", "7.122.0"),
     ],

@@ -9,7 +9,8 @@ import copy
 from typing import Any
 
 import pytest
-from che_standin import compare, proof
+from che_standin import compare, database, manifests, proof
+from che_standin.errors import StandinError
 
 EXPECTED = {
     "saved": ["Secret/postgres-credentials"],
@@ -184,3 +185,65 @@ def test_login_that_fails_twice_is_no_proof() -> None:
     broken = in_database(login_works=False)
     rows = compare.compare(broken, broken)
     assert any(row.verdict == compare.DIFFERS for row in rows)
+
+
+def test_what_else_is_on_somebody_elses_server_is_theirs() -> None:
+    after = in_database(external=True, other_databases=["payroll"], roles=["pgche", "dba (superuser)"])
+    assert verdicts(after) == {compare.SAME}
+    moved_and_changed = in_database(external=True, tables=[])
+    assert compare.MISSING in verdicts(moved_and_changed)
+
+
+class KnownCluster:
+    """A cluster of which only CheClusters and Deployments are known."""
+
+    def __init__(self, che: dict[str, Any], *deployments: str) -> None:
+        self.che = {**che, "metadata": {**che["metadata"], "namespace": "ns"}}
+        self.deployments = deployments
+
+    def find(self, _api_version: str, kind: str, name: str, _namespace: str = "") -> dict[str, Any] | None:
+        if kind == "CustomResourceDefinition":
+            return {"spec": {"versions": [{"name": "v1", "served": True}]}}
+        return {"metadata": {"name": name}} if name in self.deployments else None
+
+    def list_all(self, *_of: str) -> list[dict[str, Any]]:
+        return [self.che]
+
+
+@pytest.mark.parametrize(
+    ("variant", "elsewhere", "deployments", "expected"),
+    [
+        ("v1", False, ["postgres", "che"], [("postgres", "", False)]),
+        ("v1", True, ["postgres", "che"], [("postgres", "che", True)]),
+        ("v1", True, ["che"], [("postgres", "che", True)]),
+        ("v1-keycloak", False, ["postgres", "keycloak"], [("postgres", "", False), ("keycloak", "keycloak", False)]),
+        ("v1-keycloak", True, ["che", "keycloak"], [("postgres", "che", True), ("keycloak", "keycloak", True)]),
+        ("v2", False, ["che"], []),
+    ],
+)  # fmt: skip
+def test_the_judge_finds_the_database_that_che_uses(
+    variant: str, elsewhere: bool, deployments: list[str], expected: list[tuple[str, str, bool]]
+) -> None:
+    che = manifests.saved(variant, "ns")[-1]
+    if elsewhere:
+        che["spec"]["database"]["externalDb"] = True
+    found = database.find(KnownCluster(che, *deployments), "ns")  # type: ignore[arg-type]
+    assert [(server.deployment, server.client, server.external) for server in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("variant", "elsewhere", "deployments", "culprit"),
+    [
+        ("v1", False, ["che"], "postgres"),
+        ("v1", True, ["postgres"], "che"),
+        ("v1-keycloak", False, ["postgres", "che"], "keycloak"),
+        ("v1-keycloak", True, ["che"], "keycloak"),
+    ],
+)
+def test_no_proof_without_a_database_that_belongs_to_it(
+    variant: str, elsewhere: bool, deployments: list[str], culprit: str
+) -> None:
+    che = manifests.saved(variant, "ns")[-1]
+    che["spec"]["database"]["externalDb"] = elsewhere
+    with pytest.raises(StandinError, match=f"no Deployment {culprit} in"):
+        proof.take(KnownCluster(che, *deployments), "ns")  # type: ignore[arg-type]
