@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One measured row against its floor, and the page that shows all of them."""
+"""One measured row against its floor, and the page that shows all of them, in a section for each part of the run."""
 
 from __future__ import annotations
 
 import platform
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,9 +21,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # Benchmarks
 
-Written by `make benchmarks`. Each row is measured against its floor, the same work by hand, in the same run on the same
-machine, by turns, and the best of each side's runs is taken. The ratio is what counts; the seconds only say how large
-the work was.
+Written by `make benchmarks`. Each row is measured against its floor, the same work by hand unless it says against what,
+in the same run on the same machine, by turns, and the best of each side's runs is taken. The ratio is what counts; the
+seconds only say how large the work was.
 """
 
 
@@ -48,11 +50,26 @@ class Row:
         return f"| {self.what} | {self.ours:.2f} | {floor} | {ratio} | {self.memory} |"
 
 
-def write_page(rows: list[Row], machine: str) -> None:
-    """Write the page in the docs."""
+def write_section(title: str, titles: Sequence[str], rows: Sequence[Row], machine: str) -> None:
+    """Write one section of the page in the docs; the others stay as they were measured.
+
+    Args:
+        title: The section's.
+        titles: All sections', in their order on the page.
+        rows: What it shows.
+        machine: What it was measured on.
+    """
     day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-    lines = ["| what | ours, s | by hand, s | ratio | peak memory, MiB |", "|---|---|---|---|---|"]
-    lines += [row.cells() for row in rows]
-    told = f"\nMeasured on {day}, {machine}, Python {platform.python_version()}.\n"
-    PAGE.write_text(HEAD + told + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{PAGE}:\n" + "\n".join(lines))
+    lines = ["| what | ours, s | floor, s | ratio | peak memory, MiB |", "|---|---|---|---|---|"]
+    table = "\n".join([*lines, *(row.cells() for row in rows)])
+    print(f"{title}:\n{table}", flush=True)
+    sections = _sections(PAGE.read_text(encoding="utf-8"))
+    sections[title] = f"\nMeasured on {day}, {machine}, Python {platform.python_version()}.\n\n{table}\n"
+    parts = [f"\n## {name}\n{sections[name]}" for name in titles if name in sections]
+    PAGE.write_text(HEAD + "".join(parts), encoding="utf-8")
+
+
+def _sections(text: str) -> dict[str, str]:
+    """What stands under each heading."""
+    _head, *found = re.split(r"^## (.*)\n", text, flags=re.MULTILINE)
+    return {title: body.rstrip("\n") + "\n" for title, body in zip(found[::2], found[1::2])}

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long Che can't write while its database moves to another server: that must not grow with the database.
+
+The floor of each row is the same of the smallest database, moved by turns in the same run. Nobody writes meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from integration.che_bed import BackupServer, Cluster, installation, new_home
+from integration.external_postgres import ExternalPostgres, Login, external_postgres
+from integration.migration_bed import SECRET, Bed
+from integration.s3_server import address_for_pods
+
+from benchmarks.outage import MOST
+from benchmarks.table import Row
+
+ROUNDS = 2
+OUTAGE = "Che can't write"
+# What the outage is made of, by the module's stages.
+STAGES = {"cut over": "closed, and seen to be as it was copied", "switch": "Che brought to the new server"}
+# The rest of the migration, for the sake of comparison.
+COPIES = {"copy": "backed up while Che works on", "stage": "loaded while Che works on"}
+
+
+@dataclass
+class Measured:
+    """One installation, and what its moves have taken so far, in seconds.
+
+    Args:
+        bed: The installation, and where it goes.
+        megabytes: The size of its database.
+        seconds: How long it took, of each move, by what is measured.
+    """
+
+    bed: Bed
+    megabytes: int
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def move(self) -> None:
+        """Move the database, and go back."""
+        self.bed.make_database()
+        moved = self.bed.home.run("database_migration", **self.bed.options)
+        assert not moved["copied_again"], "nobody has written to it"
+        stages = {stage["name"]: stage["seconds"] for stage in moved["stages"]}
+        for what, seconds in [(OUTAGE, moved["outage_seconds"]), *stages.items()]:
+            self.seconds.setdefault(what, []).append(seconds)
+        self.bed.home.run("database_migration", state="aborted")
+
+    def best(self, what: str) -> float:
+        return min(self.seconds[what])
+
+
+def measure(cluster: Cluster, server: BackupServer, namespace: str, sizes: Sequence[int]) -> list[Row]:
+    """Move one installation for each size, by turns."""
+    with external_postgres(address_for_pods(cluster)) as external:
+        login = external.make_login("pgche")
+        all_sizes = [_prepared(cluster, server, namespace, external, login, size) for size in sizes]
+        for _round in range(ROUNDS):
+            for one in all_sizes:
+                one.move()
+        for one in all_sizes:
+            installation.destroy_namespace(cluster, one.bed.home.namespace)
+    return list(_rows(all_sizes))
+
+
+def _prepared(
+    cluster: Cluster, server: BackupServer, namespace: str, external: ExternalPostgres, login: Login, megabytes: int
+) -> Measured:
+    name = f"{namespace}-{megabytes}"
+    home = new_home(cluster, name, "v1", server.repository(name), size_mb=megabytes)
+    home.configure()
+    credentials = {"credentials_secret": SECRET, "database_user": login.role, "database_password": login.password}
+    home.run("external_database_credentials", **credentials)
+    return Measured(Bed(home, external, login), megabytes)
+
+
+def _rows(all_sizes: Sequence[Measured]) -> Iterator[Row]:
+    smallest, *others = all_sizes
+    words = {OUTAGE: OUTAGE, **STAGES, **COPIES}
+    for what, said in words.items():
+        yield Row(f"move of {smallest.megabytes} MB: {said}", smallest.best(what))
+    for one in others:
+        for what, said in words.items():
+            row = f"move of {one.megabytes} MB: {said}, against {smallest.megabytes} MB"
+            yield Row(row, one.best(what), smallest.best(what), MOST if what == OUTAGE else None)

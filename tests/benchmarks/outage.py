@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long Che is away at the cut-over, by the size of its database: it must not grow with it.
+
+The floor of each row is the same of the smallest database, restored by turns in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.community.che.plugins.module_utils._backup._installation import collect
+from ansible_collections.community.che.plugins.module_utils._database._staging import names_for
+from ansible_collections.community.che.plugins.module_utils._database._swap import swap, swap_back
+from ansible_collections.community.che.plugins.module_utils._kube._connect import connect_cluster
+from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
+from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
+
+from benchmarks.table import Row
+
+ROUNDS = 2
+SWAPS = 5
+# Che's own start takes from one to a few seconds, and is looked at now and then.
+MOST = 1.5
+
+CHANGE = "DELETE FROM public.legacy_preference;\n"
+
+
+@dataclass
+class Measured:
+    """One installation, and what its restores have taken so far, in seconds.
+
+    Args:
+        home: The installation.
+        megabytes: The size of its database.
+        outages: From the first closed database until Che was ready again, of each restore.
+        swaps: How long the database itself took no connections, of each swap.
+    """
+
+    home: Home
+    megabytes: int
+    outages: list[float] = field(default_factory=list)
+    swaps: list[float] = field(default_factory=list)
+
+    def restore(self) -> None:
+        """Restore, and before its commit put both databases back and forth."""
+        self.home.sql(CHANGE)
+        restored = self.home.run("cluster_restore", safety_backup=False, commit=False)
+        self.outages.append(restored["outage_seconds"])
+        cluster = connect_cluster({})
+        found = collect(cluster, self.home.namespace, None)
+        (database,) = found.databases
+        psql = PodPsql(cluster, found.deployment(database.deployment))
+        names = names_for(database.name, restored["run_id"])
+        for _number in range(SWAPS):
+            swap_back(psql, names)
+            self.swaps.append(swap(psql, names).outage_seconds)
+        self.home.run("cluster_restore", safety_backup=False)
+
+
+def measure(cluster: Cluster, server: BackupServer, namespace: str, sizes: Sequence[int]) -> list[Row]:
+    """Restore one installation for each size, by turns."""
+    all_sizes = [_prepared(cluster, server, namespace, megabytes) for megabytes in sizes]
+    for _round in range(ROUNDS):
+        for one in all_sizes:
+            one.restore()
+    for one in all_sizes:
+        installation.destroy_namespace(cluster, one.home.namespace)
+    return list(_rows(all_sizes))
+
+
+def _prepared(cluster: Cluster, server: BackupServer, namespace: str, megabytes: int) -> Measured:
+    name = f"{namespace}-{megabytes}"
+    home = new_home(cluster, name, "v1", server.repository(name), size_mb=megabytes)
+    home.configure()
+    home.run("cluster_backup")
+    return Measured(home, megabytes)
+
+
+def _rows(all_sizes: Sequence[Measured]) -> list[Row]:
+    smallest, *others = all_sizes
+    floors = {"outage of Che": min(smallest.outages), "the swap alone": min(smallest.swaps)}
+    rows = [Row(f"restore of {smallest.megabytes} MB: {what}", seconds) for what, seconds in floors.items()]
+    for one in others:
+        against = f"against {smallest.megabytes} MB"
+        for (what, floor), ours in zip(floors.items(), (min(one.outages), min(one.swaps))):
+            rows.append(Row(f"restore of {one.megabytes} MB: {what}, {against}", ours, floor, MOST))
+    return rows
