@@ -58,14 +58,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         suite = item.get_closest_marker("soak_suite")
         if suite:
             suites[suite.args[0]].append(item)
-        elif item.get_closest_marker("soak"):
+        if item.get_closest_marker("soak"):
             cases[item.nodeid.partition("[")[0]].append(item)
     chosen = random.Random(sampling.SEED)
     kept = {item.nodeid for _, group in sorted(cases.items()) for item in chosen.sample(group, _kept_of(group))}
     dropped = [item for group in cases.values() for item in group if item.nodeid not in kept]
     if suites:
         suite_kept = random.Random(sampling.SEED).choice(sorted(suites))
-        dropped += [item for name, group in suites.items() if name != suite_kept for item in group]
+        dropped += [
+            item for name, group in suites.items() if name != suite_kept for item in group if item not in dropped
+        ]
     items[:] = [item for item in items if item not in dropped]
     config.hook.pytest_deselected(items=dropped)
 

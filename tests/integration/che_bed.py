@@ -23,7 +23,17 @@ from typing import Any
 STANDIN = Path(__file__).resolve().parents[1] / "standin"
 sys.path.insert(0, str(STANDIN))
 
-from che_standin import database, expectations, installation, manifests, pods, proof, served, server  # noqa: E402
+from che_standin import (  # noqa: E402
+    database,
+    expectations,
+    installation,
+    manifests,
+    pki,
+    pods,
+    proof,
+    served,
+    server,
+)
 from che_standin.cluster import ApiError, Cluster, wait_until  # noqa: E402
 from che_standin.compare import BAD, compare  # noqa: E402
 
@@ -39,7 +49,9 @@ __all__ = [
     "installation",
     "manifests",
     "new_home",
+    "pki",
     "pods",
+    "proof",
     "served",
     "server",
     "wait_until",
@@ -149,8 +161,16 @@ class Home:
     repository: Mapping[str, Any] = field(repr=False)
     auth: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def start(self, module: str, check: bool = False, diff: bool = False, **options: Any) -> Running:
-        """Start a module."""
+    def start(
+        self,
+        module: str,
+        check: bool = False,
+        diff: bool = False,
+        environment: Mapping[str, str] | None = None,
+        through: str = "",
+        **options: Any,
+    ) -> Running:
+        """Start a module, with more in its environment, or through another program that runs it."""
         given = {
             "namespace": self.namespace,
             "_ansible_check_mode": check,
@@ -158,15 +178,21 @@ class Home:
             **self.auth,
             **options,
         }
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONFAULTHANDLER": "1"}
+        name = f"ansible_collections.community.che.plugins.modules.{module}"
+        variables = {
+            **os.environ,
+            **(environment or {}),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHONFAULTHANDLER": "1",
+        }
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", f"ansible_collections.community.che.plugins.modules.{module}"],
+            [sys.executable, "-m", *([through, module] if through else [name])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=variables,
         )
         assert process.stdin is not None
         process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
@@ -202,8 +228,8 @@ class Home:
         return [f"{row.what} {row.name}: {row.before} -> {row.after}" for row in rows if row.verdict in BAD]
 
     def sql(self, statements: str) -> str:
-        """Run statements in the installation's database as its server's superuser."""
-        (holder,) = database.find(self.cluster, self.namespace)
+        """Run statements in the installation's main database; as whom, see ``database.psql``."""
+        holder, *_others = database.find(self.cluster, self.namespace)
         return database.psql(self.cluster, holder, statements)
 
     def versions(self) -> dict[str, str]:
@@ -214,7 +240,8 @@ class Home:
             ("v1", "ConfigMap"),
             ("v1", "PersistentVolumeClaim"),
             ("batch/v1", "Job"),
-            (f"org.eclipse.che/{served.now(self.cluster)[-1]}", "CheCluster"),
+            # On a new cluster no suite may have brought the CRD yet.
+            *((f"org.eclipse.che/{version}", "CheCluster") for version in served.now(self.cluster)[-1:]),
             ("org.eclipse.che/v1", "CheBackupServerConfiguration"),
         ]
         found = {}

@@ -169,20 +169,29 @@ class DatabaseBed:
 
 
 @contextmanager
-def database_bed(folder: Path) -> Iterator[DatabaseBed]:
-    """Start both servers, with the roles that the difficult schema speaks of."""
+def postgres_server(version: str = "") -> Iterator[PostgresServer]:
+    """A server that runs, with the roles that the difficult schema speaks of."""
     place = Path(tempfile.mkdtemp(prefix="che-postgres-"))
-    postgres = PostgresServer(place, "max_prepared_transactions=2")
+    postgres = PostgresServer(place, "max_prepared_transactions=2", version=version)
+    try:
+        postgres.start()
+        quoted = OWNER_PASSWORD.replace("'", "''")
+        postgres.psql(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{quoted}'; CREATE ROLE reader;")
+        yield postgres
+    finally:
+        postgres.stop()
+        shutil.rmtree(place)
+
+
+@contextmanager
+def database_bed(folder: Path, version: str = "") -> Iterator[DatabaseBed]:
+    """Start both servers, the database server in the newest version here or in another one."""
     (folder / "rest").mkdir()
     authority = make_authority(folder)
     rest = RestServerProcess(folder / "rest", authority)
-    postgres.start()
-    try:
-        rest.start()
-        quoted = OWNER_PASSWORD.replace("'", "''")
-        postgres.psql(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{quoted}'; CREATE ROLE reader;")
-        yield DatabaseBed(folder, postgres, rest, authority)
-    finally:
-        rest.stop(signal.SIGKILL)
-        postgres.stop()
-        shutil.rmtree(place)
+    with postgres_server(version) as postgres:
+        try:
+            rest.start()
+            yield DatabaseBed(folder, postgres, rest, authority)
+        finally:
+            rest.stop(signal.SIGKILL)

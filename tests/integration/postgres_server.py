@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from integration.rest_server import free_port
 
 SUPERUSER = "postgres"
 _LOCALE = "C.UTF-8"
+_CLUSTER_TOOL = Path(__file__).parents[1] / "cluster" / "cluster"
 
 
 def programs() -> Path:
@@ -29,6 +31,15 @@ def programs() -> Path:
     return Path(found).parent
 
 
+@cache
+def other_postgresql(name: str) -> Path:
+    """The folder of a PostgreSQL that ``tests/cluster/postgresql.txt`` names, its programs in ``bin``; fetched once."""
+    done = subprocess.run([_CLUSTER_TOOL, "postgresql", name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"there is no PostgreSQL {name}: {done.stderr.strip()}", pytrace=False)
+    return Path(done.stdout.strip())
+
+
 class PostgresServer:
     """One server with its data in a folder of its own.
 
@@ -36,9 +47,10 @@ class PostgresServer:
         folder: Where; made, and given to the user that the server runs as, who must get there: not below pytest's own
             temporary folders, which every pytest that starts closes to others.
         options: Settings of the server, as ``name=value``.
+        version: The major version of another server than the newest here, see ``other_postgresql``.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, version: str = "") -> None:
         self.port = free_port()
         self.socket = folder / "socket"
         self._data = folder / "data"
@@ -58,6 +70,10 @@ class PostgresServer:
             path.chmod(0o755)
             if self._as_user:
                 shutil.chown(path, SUPERUSER)
+        self._programs = programs()
+        if version:
+            # Where the user that the server runs as may read it: root's cache is root's.
+            self._programs = shutil.copytree(other_postgresql(version), folder / "programs") / "bin"
         self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-E", "UTF8", f"--locale={_LOCALE}", "-N")
         # As in the images that Che uses: trust for who is inside, passwords for the network.
         (self._data / "pg_hba.conf").write_text("local all all trust\nhost all all all md5\n", encoding="utf-8")
@@ -97,7 +113,7 @@ class PostgresServer:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def _run(self, program: str, *arguments: object, check: bool = True) -> None:
-        command = [*self._as_user, str(programs() / program), *map(str, arguments)]
+        command = [*self._as_user, str(self._programs / program), *map(str, arguments)]
         # pg_ctl's server keeps what it inherits: no pipe may be among that.
         done = subprocess.run(
             command,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from integration.che_bed import Cluster
 Object = dict[str, Any]
 RBAC = Path(__file__).resolve().parents[2] / "docs" / "rbac"
 GROUP = "rbac.authorization.k8s.io"
-TOKEN_SECONDS = 3600
+# Longer than the longest suite takes.
+TOKEN_SECONDS = 12 * 3600
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +81,30 @@ def account(cluster: Cluster, namespace: str, name: str, roles: Iterable[str], l
     ):
         cluster.apply(obj)
     return token_of(cluster, namespace, name)
+
+
+@contextmanager
+def bound_everywhere(cluster: Cluster, namespace: str, name: str, file: str) -> Iterator[None]:
+    """A ClusterRole of docs/rbac bound to a service account, for as long as the block lasts."""
+    metadata = {"name": f"{namespace}-{name}"}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    objects = [
+        {**role(file), "metadata": metadata},
+        {
+            "apiVersion": f"{GROUP}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "subjects": [subject],
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": metadata["name"]},
+        },
+    ]
+    for obj in objects:
+        cluster.apply(obj)
+    try:
+        yield
+    finally:
+        for obj in objects:
+            cluster.delete(obj)
 
 
 def token_of(cluster: Cluster, namespace: str, name: str) -> Object:

@@ -292,6 +292,31 @@ def test_nothing_is_dropped_when_the_new_one_is_gone(bed: DatabaseBed, live: str
     assert databases(bed, names) == {"replaced"}
 
 
+def test_standing_tells_how_far_a_run_came(bed: DatabaseBed, live: str) -> None:
+    names, facts, psql = _staging.names_for(live, "standing"), bed.facts(live), bed.postgres.psql
+    assert _staging.standing(psql, names) == _staging.Standing(True, False, False, False)
+    _staging.prepare(psql, names, facts, 3600)
+    prepared = _staging.standing(psql, names)
+    assert prepared == _staging.Standing(True, True, False, True)
+    assert not prepared.whole
+    with pytest.raises(CheError, match="cannot be dropped because some objects depend on it"):
+        psql(f'DROP ROLE "{names.role}"')
+    with pytest.raises(CheError, match="nobody"):
+        _staging.hand_over(psql, names, replace(facts, owner="nobody"), OWNER)
+    assert not _staging.standing(psql, names).whole
+    _staging.prepare(psql, names, facts, 3600)
+    _staging.hand_over(psql, names, facts, OWNER)
+    handed_over = _staging.standing(psql, names)
+    assert handed_over == _staging.Standing(True, True, False, False)
+    assert handed_over.whole
+    assert not handed_over.swapped
+    _swap.swap(psql, names)
+    assert _staging.standing(psql, names) == _staging.Standing(True, False, True, False)
+    assert _staging.standing(psql, names).swapped
+    _swap.drop_replaced(psql, names)
+    assert _staging.standing(psql, names) == _staging.Standing(True, False, False, False)
+
+
 def test_swap_without_a_loaded_database(bed: DatabaseBed, live: str) -> None:
     with pytest.raises(SwapFailed, match="no loaded database"):
         _swap.swap(bed.postgres.psql, _staging.names_for(live, "none"))

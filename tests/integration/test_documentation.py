@@ -26,6 +26,7 @@ PAGES = (
     ROOT / "docs" / "backup_servers.md",
     ROOT / "docs" / "backing_up.md",
     ROOT / "docs" / "restoring.md",
+    ROOT / "docs" / "restore_drill.md",
     ROOT / "docs" / "looking_after_backups.md",
     ROOT / "docs" / "backup_server_internal.md",
 )

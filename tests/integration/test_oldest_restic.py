@@ -67,10 +67,10 @@ class Bed:
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def bed(tmp_path_factory: pytest.TempPathFactory, own_home: Path) -> Iterator[Bed]:
+    """Both versions of restic use one cache, in a home of the tests' own."""
     folder = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
-        stack.enter_context(_home(tmp_path_factory.mktemp("home")))
         databases = stack.enter_context(database_bed(tmp_path_factory.mktemp("databases")))
         certificates = make_certificates(folder, LOCALHOST)
         s3, sftp = S3ServerProcess(folder, certificates, LOCALHOST), SftpServerProcess(folder)
@@ -78,15 +78,6 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
             stack.callback(server.stop)
             server.start()
         yield Bed(databases, s3, certificates.authority, sftp)
-
-
-@contextmanager
-def _home(folder: Path) -> Iterator[None]:
-    """restic's caches, which both versions use, go to a folder of the tests' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        yield
 
 
 @pytest.fixture

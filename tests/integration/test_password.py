@@ -39,20 +39,11 @@ from integration.rest_server import Authority, RestServerProcess, make_authority
 from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf
 from unit.che_objects import install
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 SECRET_NAME = f"{DEFAULT_NAME}-repository-password"
 PENDING = pending_secret_name(DEFAULT_NAME)
 NEW = "a new secret/password ü"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """restic's cache goes to a folder of the test's own, and no proxy is in the way."""
-    tool("restic")
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -28,25 +28,16 @@ from ansible_collections.community.che.plugins.module_utils._server._options imp
 from ansible_collections.community.che.plugins.module_utils._upkeep._kit import KitRequest, make_kit
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import VerifyRequest
 from ansible_collections.community.che.plugins.module_utils._upkeep._verification import verify
-from integration.rest_server import Authority, RestServerProcess, make_authority, tool
+from integration.rest_server import Authority, RestServerProcess, make_authority
 from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf
 from unit.fake_api import FakeApi
+
+pytestmark = pytest.mark.usefixtures("own_home")
 
 # A password that Ansible would take for a template, as long as nothing says that it is none.
 AWKWARD = "{{ lookup('pipe', 'id') }} # 'quoted' \\n ü"
 VAULT_PASSWORD = "of the safe"
 OPTIONS = ("repository_url", "repository_password", "server_username", "server_password", "server_ca_content")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """restic's cache goes to a folder of the test's own, and no proxy is in the way."""
-    tool("restic")
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        yield folder
 
 
 @dataclass(frozen=True)

@@ -29,35 +29,9 @@ from integration.repository_bed import (
     running,
     write_installation,
 )
-from integration.rest_server import (
-    SERVER_PASSWORD,
-    USERNAME,
-    Authority,
-    RestServerProcess,
-    free_port,
-    make_authority,
-    tool,
-)
+from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, free_port, make_authority
 
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """restic's cache and our private folders go where the tests can look at them, and no proxy is in the way."""
-    tool("restic")
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        (folder / "tmp").mkdir()
-        patch.setenv("TMPDIR", str(folder / "tmp"))
-        patch.setattr("tempfile.tempdir", None)
-        yield folder
-
-
-@pytest.fixture(autouse=True)
-def leaves_no_private_folder(home: Path) -> Iterator[None]:
-    yield
-    assert list((home / "tmp").glob("community.che-*")) == []
+pytestmark = pytest.mark.usefixtures("own_tmp", "leaves_no_private_folder")
 
 
 @pytest.fixture(scope="module")

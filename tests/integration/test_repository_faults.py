@@ -39,34 +39,9 @@ from integration.repository_bed import (
     write_installation,
     write_random,
 )
-from integration.rest_server import (
-    SERVER_PASSWORD,
-    USERNAME,
-    Authority,
-    RestServerProcess,
-    make_authority,
-    tool,
-)
+from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, make_authority, tool
 
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """restic's cache and our private folders go where the tests can look at them, and no proxy is in the way."""
-    tool("restic")
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        (folder / "tmp").mkdir()
-        patch.setenv("TMPDIR", str(folder / "tmp"))
-        patch.setattr("tempfile.tempdir", None)
-        yield folder
-
-
-@pytest.fixture(autouse=True)
-def leaves_no_private_folder(home: Path) -> Iterator[None]:
-    yield
-    assert list((home / "tmp").glob("community.che-*")) == []
+pytestmark = pytest.mark.usefixtures("own_tmp", "leaves_no_private_folder")
 
 
 @pytest.fixture(scope="module")
@@ -159,13 +134,13 @@ def test_reading_only_refuses_to_write(access: Access, tmp_path: Path) -> None:
 
 
 def test_no_secret_in_any_command_line_and_nothing_foreign_in_the_environment(
-    access: Access, restic: Restic, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    access: Access, restic: Restic, tmp_path: Path, own_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHE_TEST_FOREIGN", "foreign")
     write_random(tmp_path / "saved", 48)
     done = threading.Event()
     seen: dict[str, str] = {}
-    watcher = threading.Thread(target=watch_processes, args=(str(home / "tmp"), done, seen))
+    watcher = threading.Thread(target=watch_processes, args=(str(own_tmp), done, seen))
     watcher.start()
     restic.backup_folder(tmp_path / "saved", TAGS, HOST)
     done.set()
@@ -188,16 +163,16 @@ def test_works_without_a_home(access: Access, tmp_path: Path, monkeypatch: pytes
 # Faults
 
 
-def test_a_server_that_never_answers(access: Access, home: Path) -> None:
+def test_a_server_that_never_answers(access: Access, own_tmp: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = replace(access.server, port=silent.getsockname()[1])
         error = failure(Restic(replace(access, server=server), timeout=2).repository_id)
     assert type(error) is errors.ResticTimeout
     assert "2 s" in error.what
-    assert command_lines(str(home / "tmp")) == []
+    assert command_lines(str(own_tmp)) == []
 
 
-def test_a_server_killed_half_way(authority: Authority, tmp_path: Path, home: Path) -> None:
+def test_a_server_killed_half_way(authority: Authority, tmp_path: Path, own_tmp: Path) -> None:
     server = RestServerProcess(tmp_path, authority)
     write_random(tmp_path / "saved", 256)
     with running(server):
@@ -213,7 +188,7 @@ def test_a_server_killed_half_way(authority: Authority, tmp_path: Path, home: Pa
             error = backup.result()
         assert type(error) is errors.ResticTimeout
         assert "connection refused" in error.what
-        assert command_lines(str(home / "tmp")) == []
+        assert command_lines(str(own_tmp)) == []
 
         server.start()
         assert restic.snapshots() == []

@@ -29,19 +29,26 @@ from sampling import sampled
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 SERVER_NAMESPACE = "it-round-trip-server"
-DATABASES = {"v1": ["dbche"], "v2": [], "v2-openvsx": ["openvsx"]}
+DATABASES = {
+    "v1": ["dbche"],
+    "v1-keycloak": ["dbche", "keycloak"],
+    "v2-database": ["dbche"],
+    "v2": [],
+    "v2-openvsx": ["openvsx"],
+}
 SECOND_BACKUP = 0.05
 
 # What users and time do to a database between a backup and a restore: rows, large objects and sequences.
+CHE_CHANGES = """
+    DELETE FROM che.audit;
+    UPDATE che.account SET name = name || ' changed';
+    SELECT lo_unlink(object) FROM che.attachment WHERE id = 3;
+    SELECT setval('che.never_used', 4711);
+    SET ROLE pgche;
+    CREATE TABLE che.added (id int);
+"""
 CHANGES = {
-    "v1": """
-        DELETE FROM che.audit;
-        UPDATE che.account SET name = name || ' changed';
-        SELECT lo_unlink(object) FROM che.attachment WHERE id = 3;
-        SELECT setval('che.never_used', 4711);
-        SET ROLE pgche;
-        CREATE TABLE che.added (id int);
-    """,
+    **dict.fromkeys(("v1", "v1-keycloak", "v2-database"), CHE_CHANGES),
     "v2-openvsx": """
         SET ROLE openvsx;
         UPDATE public.extension SET name = name || ' changed';

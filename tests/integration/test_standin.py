@@ -106,8 +106,14 @@ def test_a_second_up_changes_nothing(home: str, cluster: Cluster, before: dict[s
 
 
 def test_the_databases_are_as_asked_for(home: str, before: dict[str, Any]) -> None:
-    wanted = {"standin-it-v1": ["postgres"], "standin-it-v2": [], "standin-it-v2-openvsx": ["openvsx-database"]}[home]
-    assert [held["deployment"] for held in before["databases"]] == wanted
+    wanted = {
+        "v1": ["postgres"],
+        "v1-keycloak": ["postgres", "keycloak"],
+        "v2-database": ["postgres"],
+        "v2": [],
+        "v2-openvsx": ["openvsx-database"],
+    }
+    assert [held["deployment"] for held in before["databases"]] == wanted[home.removeprefix("standin-it-")]
     for held in before["databases"]:
         assert held["login_works"]
         assert not held["properties"]["owner_is_superuser"]
@@ -240,7 +246,7 @@ def test_the_server_wants_its_password(backup_server: dict[str, Any]) -> None:
 
 
 def test_the_same_url_works_from_a_pod(backup_server: dict[str, Any], cluster: Cluster) -> None:
-    pod = pods.ready_pod(cluster, manifests.OPERATOR_NAMESPACE, "app=che-operator")
+    pod = pods.await_ready(cluster, manifests.OPERATOR_NAMESPACE, "app=che-operator")
     script = (
         "import ssl, sys, urllib.error, urllib.request\n"
         f"context = ssl.create_default_context(cadata={Path(backup_server['ca_file']).read_text()!r})\n"

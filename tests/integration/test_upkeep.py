@@ -43,24 +43,12 @@ from ansible_collections.community.che.plugins.module_utils._upkeep._request imp
     VerifyRequest,
 )
 from ansible_collections.community.che.plugins.module_utils._upkeep._retention import retain
-from ansible_collections.community.che.plugins.module_utils._upkeep._verification import (
-    VerificationFailed,
-    verify,
-)
+from ansible_collections.community.che.plugins.module_utils._upkeep._verification import VerificationFailed, verify
 from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, make_authority, tool
 from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf, at
 from unit.che_objects import install
 
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """restic's cache goes to a folder of the test's own, and no proxy is in the way."""
-    tool("restic")
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.delenv("XDG_CACHE_HOME", raising=False)
-        yield folder
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture(scope="module")

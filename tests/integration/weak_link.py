@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A link to a server that can be slow, break and be down: a relay of TCP connections."""
+"""A link to a server that can be slow, spoil what passes, break and be down: a relay of TCP connections."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ class WeakLink:
         self.sent = 0
         #: Once so many bytes have been sent, all connections are reset; None for never. It happens once.
         self.break_at: int | None = None
+        #: What has come back from the server so far, in bytes.
+        self.received = 0
+        #: Once so many bytes have come back, one of them is spoiled; None for never. It happens once.
+        self.spoil_at: int | None = None
+        #: Once so many bytes have come back, all connections are reset; None for never. It happens once.
+        self.break_back_at: int | None = None
+        #: How often a byte was spoiled.
+        self.spoiled = 0
         #: Whether the link is down for good when it has broken.
         self.stays_broken = False
         #: How often it has broken.
@@ -51,7 +59,7 @@ class WeakLink:
     def up(self) -> None:
         """Let everything pass again."""
         self._down = False
-        self.break_at, self.rate = None, None
+        self.break_at, self.break_back_at, self.spoil_at, self.rate = None, None, None, None
 
     def close(self) -> None:
         """End it."""
@@ -88,11 +96,29 @@ class WeakLink:
     def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with suppress(OSError):  # either end is gone, and with it what is under way
             while data := source.recv(_CHUNK):
-                sink.sendall(data)
+                sink.sendall(data if counted else self._come_back(data))
                 if counted:
                     self._count(len(data))
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    def _come_back(self, data: bytes) -> bytes:
+        """What is passed on of what came back."""
+        if self.rate:
+            time.sleep(len(data) / self.rate)
+        with self._lock:
+            self.received += len(data)
+            spoiled = self.spoil_at is not None and self.received >= self.spoil_at
+            broken = self.break_back_at is not None and self.received >= self.break_back_at
+            if spoiled:
+                self.spoil_at = None
+                self.spoiled += 1
+            if broken:
+                self.break_back_at = None
+                self.breaks += 1
+        if broken:
+            self._reset()
+        return data[:-1] + bytes([data[-1] ^ 1]) if spoiled else data
 
     def _count(self, length: int) -> None:
         if self.rate:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.che_bed import Cluster
 from runner.bed import Bed, backup_server, standin
 from runner.harness import Job, Project
 from runner.leaks import leaks_in, watched_command_lines
@@ -175,6 +176,51 @@ def test_check_mode_of_a_restore_is_the_plan(project: Project, repository: Bed) 
     result = only_result(job, "cluster_restore")
     assert {step["action"] for step in result["plan"]["objects"]} == {"keep"}
     assert any("A restore would change" in message for message in messages(job))
+
+
+def test_what_blocks_a_restore_is_printed(project: Project, repository: Bed) -> None:
+    elsewhere = repository.variables(che_namespace="runner-elsewhere")
+
+    job = run(project, repository, "restore", elsewhere, cmdline="--check")
+
+    assert job.status == "successful", job.output[-5000:]
+    shown = messages(job)
+    assert "It would not begin. What keeps it from that:" in shown
+    assert any(line.startswith("- mapping: ") and "mappings.namespace" in line for line in shown)
+
+
+def test_a_restore_that_is_not_committed_waits_and_is_aborted(
+    project: Project, repository: Bed, tmp_path: Path
+) -> None:
+    before = tmp_path / "before.json"
+    standin("proof", "--namespace", repository.namespace, "--output", str(before))
+    variables = {"che_namespace": repository.namespace, "restore_names": ["ConfigMap/che-logback"]}
+    metadata = {"name": "che-logback", "namespace": repository.namespace}
+    logback = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    cluster = Cluster()
+    cluster.merge(logback, {"data": {"added": "x"}})
+
+    job = run(project, repository, "restore", {**variables, "restore_commit": False, "che_safety_backup": False})
+
+    assert job.status == "successful", job.output[-5000:]
+    assert any("is restored: 1 of 3 objects and databases changed" in line for line in messages(job))
+    assert any("waits for the commit" in line for line in messages(job))
+
+    job = run(project, repository, "abort_restore", {"che_namespace": repository.namespace})
+
+    assert job.status == "successful", job.output[-5000:]
+    assert any("is aborted: what was there before it is back" in line for line in messages(job))
+    cluster.merge(logback, {"data": {"added": None}})
+    after = tmp_path / "after.json"
+    standin("proof", "--namespace", repository.namespace, "--output", str(after))
+    standin("compare", "--only-differences", str(before), str(after))
+
+
+def test_without_an_unfinished_restore_an_abort_says_so(project: Project, repository: Bed) -> None:
+    job = run(project, repository, "abort_restore", {"che_namespace": repository.namespace}, cmdline="--check")
+
+    assert job.status == "successful", job.output[-5000:]
+    assert "There is no unfinished restore." in messages(job)
 
 
 def test_a_lost_installation_comes_back(project: Project, repository: Bed, tmp_path: Path) -> None:

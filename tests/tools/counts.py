@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count what passed and failed."""
+"""Count what passed and failed, and name the latter."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -43,6 +44,18 @@ def of_junit(report: Path, exit_code: int) -> Count:
     if count.failed == 0 and (exit_code != 0 or count.passed == 0):
         return count + Count(failed=1)
     return count
+
+
+def failures(report: Path) -> Iterator[tuple[str, str]]:
+    """The failed tests of one of pytest's reports, each with the beginning of why; none without a whole report."""
+    try:
+        cases = ElementTree.parse(report).getroot().iter("testcase")
+    except (OSError, ElementTree.ParseError):
+        return
+    for case in cases:
+        for child in case:
+            if child.tag in ("failure", "error"):
+                yield case.get("name", ""), " ".join(child.get("message", "").split())[:300]
 
 
 def _of_suite(suite: ElementTree.Element) -> Count:

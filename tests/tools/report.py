@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from counts import Count
+from counts import Count, failures
 from steps import Step
 
 SOAK_HEAD = """\
@@ -43,6 +43,15 @@ def print_table(results: Sequence[Result], seconds: float) -> None:
         columns = f"{count.passed:>8}{count.failed:>8}{count.skipped:>9}{result.seconds:>9.0f}"
         print(f"{result.step.name:<16}{columns}  {result.remark}".rstrip())
     print(f"{'all':<16}{'':>25}{seconds:>9.0f}\n")
+
+
+def print_failures(results: Sequence[Result]) -> None:
+    """Name each test that failed once more: of a long run only the end may be at hand."""
+    for result in results:
+        # What was not run may have a report of an earlier run.
+        if result.count.failed and result.seconds:
+            for name, message in failures(result.step.junit_file):
+                print(f"FAILED {result.step.name}: {name}: {message}")
 
 
 def write_soak_report(steps: Sequence[Step], path: Path) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from counts import Count, of_junit, of_one
 from environment import base_environment, cluster_environment, export_folder
-from report import Result, print_table, write_soak_report
+from report import Result, print_failures, print_table, write_soak_report
 from steps import CHECKOUT, CLUSTER, CLUSTER_UP, GROUPS, LANES, OUTPUT, Step, soak_steps
 
 TAIL_LINES = 60
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     results = run_all(lanes)
     print_table(results, time.monotonic() - began)
+    print_failures(results)
     if options.soak:
         write_soak_report(soak_steps(), CHECKOUT / "docs" / "soak.md")
     total = sum((result.count for result in results), Count())

@@ -78,6 +78,28 @@ ONE_SUITE = pytest(
     after="serve-v1",
 )
 
+ONE_RESTORE_SUITE = pytest(
+    "one-restore-suite",
+    *(f"tests/integration/test_{name}.py" for name in ("restore_faults", "moving", "legacy_restore", "drill")),
+    minutes=20,
+    needs_cluster=True,
+    after="serve-v1",
+)
+
+ONE_DATABASE_SUITE = pytest(
+    "one-database-suite",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in (
+            *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
+            "rbac_databases",
+        )
+    ),
+    minutes=30,
+    needs_cluster=True,
+    after="serve-v1",
+)
+
 # What relies on restic's words and exit codes, once more with the oldest restic that is accepted.
 WITH_OLDEST_RESTIC = pytest(
     "soak-with-oldest-restic",
@@ -89,7 +111,7 @@ WITH_OLDEST_RESTIC = pytest(
 
 # The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
 # cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
-ALL_GENERATIONS = (integration("standin"), integration("round_trip"))
+ALL_GENERATIONS = tuple(integration(name) for name in ("standin", "round_trip", "lost_cluster", "migration_v2"))
 SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
 _FREE = SERVE_V1.name
 MAIN = (
@@ -99,6 +121,7 @@ MAIN = (
     *(integration(name) for name in ("faults", "secrets", "rbac")),
     pytest("runner", "tests/runner", minutes=20, needs_cluster=True),
     ONE_SUITE,
+    integration("migration_kill"),
 )
 BESIDE = (
     *STATIC,
@@ -114,12 +137,21 @@ BESIDE = (
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
     integration("password"),
+    integration("kill", minutes=30, after=_FREE),
+    integration("migration", after=_FREE),
 )
 PLAYBOOKS = (
     *(integration(name) for name in ("own_cluster", "repository_faults", "s3_repository", "sftp_repository")),
+    # These need the programs that come with the cluster, and no CheCluster.
+    *(integration(name) for name in ("legacy_snapshots", "hostile_backups", "hostile_dumps", "database_versions")),
+    *(integration(name) for name in ("external_postgres_server", "server_probe", "external_check", "fence")),
+    # The first needs the stand-in's CRDs, and no CheCluster.
+    *(integration(name, after=_FREE) for name in ("standin_external", "external_database", "external_backup")),
     integration("targets", minutes=40, after=_FREE),
     integration("documentation", after=_FREE),
     integration("server_kinds", minutes=30, after=_FREE),
+    ONE_RESTORE_SUITE,
+    ONE_DATABASE_SUITE,
 )
 LANES = (MAIN, BESIDE, PLAYBOOKS)
 
@@ -132,8 +164,12 @@ GROUPS = {
 }
 
 
+# Every step of a restore, killed and ended both ways, takes the longest.
+_SOAK_MINUTES = 150
+
+
 def soak_steps() -> tuple[Step, ...]:
-    """One step a file, so that none takes more than an hour and a failing one does not keep the others from running."""
+    """One step a file, so that a failing one does not keep the others from running."""
     soaked = sorted(
         file.relative_to(CHECKOUT)
         for folder in ("integration", "soak")
@@ -150,7 +186,7 @@ def soak_steps() -> tuple[Step, ...]:
                 "-m",
                 "soak or soak_suite",
                 str(file),
-                minutes=60,
+                minutes=_SOAK_MINUTES,
                 needs_cluster=True,
             )
             for file in soaked

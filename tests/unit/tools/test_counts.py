@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tools.counts import Count, of_junit, of_one
+from tools.counts import Count, failures, of_junit, of_one
 
 
 def report(folder: Path, **figures: int) -> Path:
@@ -56,3 +56,20 @@ def test_a_command_counts_as_one() -> None:
 )
 def test_the_closing_line(count: Count, line: str) -> None:
     assert str(count) == line
+
+
+def test_what_failed_is_named_with_why(tmp_path: Path) -> None:
+    file = tmp_path / "junit.xml"
+    file.write_text(
+        """<testsuites><testsuite>
+        <testcase name="test_well"/><testcase name="test_left_out"><skipped message="too long"/></testcase>
+        <testcase name="test_wrong"><failure message="assert 1&#10;  == 2">Traceback</failure></testcase>
+        <testcase name="test_broken"><error message="no server">Traceback</error></testcase>
+        </testsuite></testsuites>""",
+        encoding="utf-8",
+    )
+    assert list(failures(file)) == [("test_wrong", "assert 1 == 2"), ("test_broken", "no server")]
+
+
+def test_a_missing_report_names_nothing(tmp_path: Path) -> None:
+    assert list(failures(tmp_path / "junit.xml")) == []

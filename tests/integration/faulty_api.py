@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An API server in trouble: a relay before the real one that refuses, loses answers, and goes away for a while.
+
+It speaks plain HTTP on loopback, and to the API server with the credentials of the kubeconfig; what it passes on is
+what the real one says, exec's websockets included.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import select
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+_CHUNK = 65536
+_HEAD = 65536
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_REASONS = {409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+
+# Called for each request with its method and path: a status to refuse it with, "lose" to carry it out and lose the
+# answer, or None to pass it on.
+Fault = Callable[[str, str], Any]
+
+
+def now_and_then(chance: random.Random, faults: list[Any], share: float = 0.1) -> Fault:
+    """A fault for a share of the writing requests, of a kind that is drawn each time."""
+
+    def choose(method: str, _path: str) -> Any:
+        return chance.choice(faults) if method in _WRITES and chance.random() < share else None
+
+    return choose
+
+
+class FaultyApi:
+    """The relay.
+
+    Args:
+        server: The URL of the API server.
+        context: TLS with the CA and the client certificate of the kubeconfig.
+    """
+
+    def __init__(self, server: str, context: ssl.SSLContext) -> None:
+        parts = urlsplit(server)
+        self._target = (parts.hostname or "", parts.port or 443)
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        #: What happens to requests.
+        self.fault: Fault = lambda _method, _path: None
+        #: How often each fault has happened.
+        self.happened: Counter[str] = Counter()
+        self._away_until = 0.0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @classmethod
+    def before(cls, kubeconfig: Path) -> FaultyApi:
+        """One before the cluster of a kubeconfig with a client certificate."""
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        context = ssl.create_default_context(cadata=_pem(cluster, "certificate-authority").decode())
+        with tempfile.NamedTemporaryFile(suffix=".pem") as both:
+            both.write(_pem(user, "client-certificate") + b"\n" + _pem(user, "client-key"))
+            both.flush()
+            context.load_cert_chain(both.name)
+        return cls(cluster["server"], context)
+
+    def go_away(self, seconds: float) -> None:
+        """Refuse every connection for so long."""
+        self._away_until = time.monotonic() + seconds
+        self.happened["away"] += 1
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            if time.monotonic() < self._away_until:
+                return
+            head, _end, body = _read_head(client)
+            if not head:
+                return
+            first, *headers = head.decode("latin-1").split("\r\n")
+            method, path, _version = first.split(" ", 2)
+            fault = self.fault(method, path.partition("?")[0])
+            if time.monotonic() < self._away_until:
+                return
+            if isinstance(fault, int):
+                self.happened[str(fault)] += 1
+                _drain(client, headers, body)
+                client.sendall(_refusal(fault))
+                return
+            self._pass_on(client, first, headers, body, lose=fault == "lose")
+
+    def _pass_on(self, client: socket.socket, first: str, headers: list[str], body: bytes, lose: bool) -> None:
+        upgrade = any(header.lower().startswith("upgrade:") for header in headers)
+        kept = [header for header in headers if upgrade or not header.lower().startswith("connection:")]
+        kept = [header for header in kept if not header.lower().startswith("host:")]
+        extra = [f"Host: {self._target[0]}", *([] if upgrade else ["Connection: close"])]
+        request = "\r\n".join([first, *kept, *extra]) + "\r\n\r\n"
+        with socket.create_connection(self._target, timeout=30) as raw:
+            raw.settimeout(None)
+            with self._context.wrap_socket(raw, server_hostname=self._target[0]) as server:
+                server.sendall(request.encode("latin-1") + body)
+                _send_rest(client, server, headers, body)
+                if lose:
+                    self.happened["lost answer"] += 1
+                    server.recv(_CHUNK)
+                else:
+                    _relay(client, server)
+
+
+def _pem(section: dict[str, Any], name: str) -> bytes:
+    if f"{name}-data" in section:
+        return base64.b64decode(section[f"{name}-data"])
+    return Path(section[name]).read_bytes()
+
+
+def _read_head(client: socket.socket) -> tuple[bytes, bytes, bytes]:
+    data = b""
+    while b"\r\n\r\n" not in data and len(data) < _HEAD:
+        piece = client.recv(_CHUNK)
+        if not piece:
+            return b"", b"", b""
+        data += piece
+    return data.partition(b"\r\n\r\n")
+
+
+def _length(headers: list[str]) -> int:
+    found = [header.partition(":")[2] for header in headers if header.lower().startswith("content-length:")]
+    return int(found[0]) if found else 0
+
+
+def _drain(client: socket.socket, headers: list[str], body: bytes) -> None:
+    left = _length(headers) - len(body)
+    while left > 0:
+        left -= len(client.recv(_CHUNK)) or left
+
+
+def _send_rest(client: socket.socket, server: ssl.SSLSocket, headers: list[str], body: bytes) -> None:
+    left = _length(headers) - len(body)
+    while left > 0:
+        piece = client.recv(_CHUNK)
+        if not piece:
+            return
+        server.sendall(piece)
+        left -= len(piece)
+
+
+def _relay(client: socket.socket, server: ssl.SSLSocket) -> None:
+    """Pass on what comes from either side, in one thread: TLS is not for two."""
+    while True:
+        ready = [server] if server.pending() else select.select([client, server], [], [])[0]
+        for source, target in ((server, client), (client, server)):
+            if source in ready:
+                piece = source.recv(_CHUNK)
+                if not piece:
+                    return
+                target.sendall(piece)
+
+
+def _refusal(status: int) -> bytes:
+    message = {409: "the object has been modified", 429: "too many requests"}.get(
+        status, "etcdserver: request timed out"
+    )
+    content = json.dumps({"kind": "Status", "code": status, "message": message}).encode()
+    head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode() + content
