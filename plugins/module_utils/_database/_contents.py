@@ -76,6 +76,22 @@ SELECT {COUNT_SQL};
 """
 
 
+def require_empty(psql: sql.Psql, database: str, on: str) -> None:
+    """See to it that nothing is in a database.
+
+    Args:
+        psql: Runs a script as a role that may connect to it.
+        database: The database.
+        on: The database, for messages.
+
+    Raises:
+        DatabaseError: Something is.
+    """
+    found = psql(f"{sql.connect(database)}SELECT {COUNT_SQL};\n").strip()
+    if found != "0":
+        raise DatabaseError(f"It is not empty: {found} things are in it", on, "Empty it, or name another database.")
+
+
 def empty(psql: sql.Psql, database: str) -> None:
     """Take everything out of a database; its own properties, and what others have given the role, stay.
 

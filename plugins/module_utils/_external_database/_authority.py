@@ -27,10 +27,36 @@ def ensure_authority(cluster: Cluster, namespace: str, certificate: str, check_m
     return converge(cluster, wanted, cluster.find(CONFIG_MAP, NAME, namespace), check_mode)
 
 
+def known_authorities(cluster: Cluster, namespace: str) -> str | None:
+    """The certificates (PEM) that ``ensure_authority`` has made known; None where it has not."""
+    config_map = cluster.find(CONFIG_MAP, NAME, namespace)
+    return None if config_map is None else str((config_map.get("data") or {}).get(_KEY, ""))
+
+
 def trust_besides(cluster: Cluster, namespace: str, certificate: str, check_mode: bool) -> bool:
     """Have Che trust an authority besides those that it trusts already; returns whether there was something to do."""
-    config_map = cluster.find(CONFIG_MAP, NAME, namespace) or {}
-    there = str((config_map.get("data") or {}).get(_KEY, ""))
-    if certificate.strip() in there:
-        return False
-    return ensure_authority(cluster, namespace, f"{there.rstrip()}\n{certificate}".lstrip(), check_mode)
+    wanted = _besides(known_authorities(cluster, namespace), certificate)
+    return ensure_authority(cluster, namespace, wanted, check_mode)
+
+
+def trust_as_before(cluster: Cluster, namespace: str, before: str | None, certificate: str) -> None:
+    """Undo ``trust_besides``, unless somebody has written something else since.
+
+    Args:
+        cluster: Where.
+        namespace: The namespace of Che.
+        before: What ``known_authorities`` said before.
+        certificate: What was trusted besides.
+    """
+    now = known_authorities(cluster, namespace)
+    if now is None or now == before or now != _besides(before, certificate):
+        return
+    if before is None:
+        cluster.delete(CONFIG_MAP, NAME, namespace)
+    else:
+        ensure_authority(cluster, namespace, before, check_mode=False)
+
+
+def _besides(there: str | None, certificate: str) -> str:
+    known = there or ""
+    return known if certificate.strip() in known else f"{known.rstrip()}\n{certificate}".lstrip()

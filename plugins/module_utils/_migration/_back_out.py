@@ -15,6 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._move import says
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
 from ansible_collections.community.che.plugins.module_utils._external_database._configure import (
     generation_of,
     write_settings,
@@ -89,9 +90,10 @@ def put_back(work: Work) -> None:
         switch(work, "back")
     if held.closed_at and not lost:
         await_che(work.cluster, work.namespace, work.che.name, work.deadline)
-    for target in work.targets.values():
-        work.run.warnings += target.take_out(is_used=held.switched)
+    for role, target in work.targets.items():
+        work.run.warnings += target.take_out(is_filled=role in work.filled, is_used=held.switched)
     require_said(work, "back")
+    trust_as_before(work.cluster, work.namespace, work.way.trusted, work.way.authorities)
     journal.close()
 
 

@@ -24,6 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._che._move import ch
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
 from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._external_database._authority import known_authorities
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
 from ansible_collections.community.che.plugins.module_utils._external_database._configure import settings_diff
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
@@ -161,7 +162,8 @@ def _plan(cluster: Cluster, request: MigrationRequest) -> Plan:
         return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch)))
     wanted = request.external.database
     patch = changes_to(che, wanted, external_settings(che.api_version, wanted))
-    return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), request.external.ca_certificate))
+    trusted = known_authorities(cluster, request.namespace)
+    return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), request.external.ca_certificate, trusted))
 
 
 def _checked(cluster: Cluster, request: MigrationRequest, plan: Plan, deadline: Deadline) -> Plan:
@@ -256,25 +258,25 @@ def _require_untouched(request: MigrationRequest, journal: OpenMigration) -> Non
 def _take_over(work: Work) -> None:
     """Make an unfinished migration this run's, and end what the run before has left at work."""
     before = work.journal.content.run
-    for place in work.sources.values():
+    left = {} if work.has_moved else work.sources
+    for place in left.values():
         for again in (False, True):
             name = job_name("dump", copy_run_id(before, again), place.database.name)
             remove_job(work.cluster, name, work.namespace, work.deadline)
-    for place in (*work.sources.values(), *(target.place for target in work.targets.values())):
+    for place in (*left.values(), *(target.place for target in work.targets.values())):
         if isinstance(place.psql, PodPsql):
             _end_earlier(work, place, place.psql)
     work.journal.note(run=work.request.run_id)
 
 
 def _end_earlier(work: Work, place: Place, psql: PodPsql) -> None:
-    """End the scripts of a run that was killed; a server that is not needed any more may be gone."""
-    held = work.journal.content
+    """End the scripts of a run that was killed; where a backup is restored, what is left may be lost."""
     try:
         psql.end_earlier()
     except (JournalTaken, LeaseLost):
         raise
     except CheError as failure:
-        if held.phase not in (MIGRATED, COMMIT) and not json.loads(held.options).get("id"):
+        if not json.loads(work.journal.content.options).get("id"):
             raise
         work.run.warnings.append(f"The server of the {place.on} could not be asked: {failure}")
 

@@ -182,7 +182,13 @@ def _load(work: Work) -> None:
         return
     repository, parts = _repository(work), _parts(work, work.journal.content.backup)
     for role in left:
-        told = work.targets[role].load(repository, parts[role], work.sources[role].database.user)
+        target = work.targets[role]
+        if role in work.filled:
+            target.clear()
+        else:
+            target.require_empty()
+            work.journal.note(filled=json.dumps([*work.filled, role]))
+        told = target.load(repository, parts[role], work.sources[role].database.user)
         work.run.warnings += [f"{parts[role].name}: {sentence}." for sentence in told]
         work.journal.note(loaded=json.dumps([*work.loaded, role]))
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from ansible_collections.community.che.plugins.module_utils._backup._dump import job_options, own_words
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
-from ansible_collections.community.che.plugins.module_utils._database._contents import empty
+from ansible_collections.community.che.plugins.module_utils._database._contents import empty, require_empty
 from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
-from ansible_collections.community.che.plugins.module_utils._database._load import LoadResult, load_job, parse_load_log
+from ansible_collections.community.che.plugins.module_utils._database._load import load_job, parse_load_log
 from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
     clean_up,
@@ -29,6 +29,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._jobs import r
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings
 from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import DatabaseProperties
 
@@ -49,8 +50,23 @@ class Target:
         self._place = place
         self._names = names_for(place.database.name, settings.migration)
 
+    def require_empty(self) -> None:
+        """See to it that nothing is overwritten which came into the database since it was looked at.
+
+        Raises:
+            CheError: Something is in it.
+        """
+        if self._beside is None:
+            require_empty(self._place.psql, self._place.database.name, self._place.on)
+
+    def clear(self) -> None:
+        """Take out what an earlier load has left, which may still be under way."""
+        self._end_job()
+        if self._beside is None:
+            empty(self._place.psql, self._place.database.name)
+
     def load(self, repository: Repository, part: Part, owner: str) -> list[str]:
-        """Load a database of a backup, whatever an earlier run has left, and compare the two.
+        """Load a database of a backup, and compare the two.
 
         Args:
             repository: Where the backup is.
@@ -63,22 +79,11 @@ class Target:
         Raises:
             CheError: It can't be loaded, or is not what was saved.
         """
-        self._end_job()
         beside = self._beside
-        result = self._load_beside(repository, part, beside) if beside else self._load_into(repository, part)
-        saved = part.database
-        if saved is None:
+        given = self._load_beside(repository, part, beside) if beside else self._load_into(repository, part)
+        if part.database is None:
             return ["Nothing of it was counted when it was saved, so that nothing could be compared"]
-        # How texts are sorted is up to the server that they go to.
-        then = replace(saved, collate=result.figures.collate, ctype=result.figures.ctype)
-        differences = compare(then, result.figures)
-        if differences:
-            raise CheError(
-                f"What was loaded is not what was saved: {'; '.join(differences[:5])}",
-                self._place.on,
-                "Che still uses its database. Check the repository and the server, then run the task again.",
-            )
-        return [] if beside else _left_behind(saved.properties, owner)
+        return _left_behind(part.database.properties, given, owner)
 
     def put_in_place(self) -> None:
         """Let it be found under its name."""
@@ -87,10 +92,11 @@ class Target:
             self._keep_password_in_step(beside.psql)
             swap(beside.psql, self._names)
 
-    def take_out(self, is_used: bool) -> list[str]:
+    def take_out(self, is_filled: bool, is_used: bool) -> list[str]:
         """Put back what was there before the migration.
 
         Args:
+            is_filled: Whether anything was loaded into it.
             is_used: Whether Che may have written to it.
 
         Returns:
@@ -113,7 +119,8 @@ class Target:
         if is_used:
             on = self._place.on
             return [f"The {on} keeps what Che wrote to it. Empty it before databases are moved there again."]
-        empty(self._place.psql, self._place.database.name)
+        if is_filled:
+            empty(self._place.psql, self._place.database.name)
         return []
 
     def commit(self) -> None:
@@ -140,13 +147,14 @@ class Target:
         loaded = self._names.staged if self._beside else self._place.database.name
         remove_job(held.cluster, job_name("load", held.migration, loaded), held.namespace, held.deadline)
 
-    def _load_beside(self, repository: Repository, part: Part, beside: Beside) -> LoadResult:
+    def _load_beside(self, repository: Repository, part: Part, beside: Beside) -> DatabaseProperties:
+        """Load it; returns what the database was given besides."""
         held = self._settings
         facts = self._facts(beside)
         loading = Loading(held.cluster, repository, held.namespace, held.migration, held.jobs, held.deadline)
-        result = loading.load(part, beside, self._names, facts)
+        self._require_same(part, loading.load(part, beside, self._names, facts).figures)
         hand_over(beside.psql, self._names, facts, beside.database.user)
-        return result
+        return facts.properties
 
     def _facts(self, beside: Beside) -> DatabaseFacts:
         facts = read_facts(beside.psql, beside.database.name)
@@ -156,9 +164,9 @@ class Target:
             raise CheError(f"It can't be replaced: {'; '.join(facts.obstacles)}", self._place.on)
         return facts
 
-    def _load_into(self, repository: Repository, part: Part) -> LoadResult:
+    def _load_into(self, repository: Repository, part: Part) -> DatabaseProperties:
+        """Load it; returns what the database has besides."""
         held, place = self._settings, self._place
-        empty(place.psql, place.database.name)
         options = job_options(held.cluster, held.namespace, None, held.migration, held.jobs, held.deadline)
         plan = load_job(
             place.endpoint,
@@ -170,9 +178,28 @@ class Target:
             names_owners=part.dump is not None,
         )
         try:
-            return parse_load_log(run_job(held.cluster, plan.job, plan.secret, held.deadline))
+            loaded = parse_load_log(run_job(held.cluster, plan.job, plan.secret, held.deadline)).figures
         except JobFailed as failure:
             raise own_words(failure, place.on) from None
+        self._require_same(part, loaded)
+        return loaded.properties
+
+    def _require_same(self, part: Part, loaded: DatabaseFigures) -> None:
+        """Hold what was loaded against what was counted when it was saved, if it was.
+
+        Raises:
+            CheError: They differ.
+        """
+        if part.database is None:
+            return
+        # How texts are sorted is up to the server that they go to.
+        differences = compare(replace(part.database, collate=loaded.collate, ctype=loaded.ctype), loaded)
+        if differences:
+            raise CheError(
+                f"What was loaded is not what was saved: {'; '.join(differences[:5])}",
+                self._place.on,
+                "Che still uses its database. Check the repository and the server, then run the task again.",
+            )
 
     def _keep_password_in_step(self, psql: PodPsql) -> None:
         """Since Che left this server, another password may have come into the Secret."""
@@ -181,14 +208,22 @@ class Target:
         psql(f"ALTER ROLE {name(database.user)} PASSWORD {text(verifier)};\n")
 
 
-def _left_behind(properties: DatabaseProperties, owner: str) -> list[str]:
-    """What only an administrator of the other server can give."""
-    others = sorted({grant.role for grant in properties.grants} - {"", owner})
-    given = {
-        f"a connection limit of {properties.connection_limit}": properties.connection_limit >= 0,
-        "a comment": bool(properties.comment),
+def _left_behind(had: DatabaseProperties, has: DatabaseProperties, owner: str) -> list[str]:
+    """What a database had besides its contents, and what it has not where it goes.
+
+    Args:
+        had: Of the database that was saved.
+        has: Of the one that was loaded.
+        owner: The role that Che connects as where it comes from.
+    """
+    others = sorted({grant.role for grant in had.grants} - {grant.role for grant in has.grants} - {"", owner})
+    settings = sorted({setting.name for setting in had.settings} - {setting.name for setting in has.settings})
+    limit, privileges = had.connection_limit, had.default_privileges
+    missing = {
+        f"a connection limit of {limit}": limit not in (-1, has.connection_limit),
+        "a comment": had.comment not in ("", has.comment),
         f"grants for {', '.join(others)}": bool(others),
-        f"settings ({', '.join(sorted({setting.name for setting in properties.settings}))})": bool(properties.settings),
-        "default privileges": bool(properties.default_privileges),
+        f"settings ({', '.join(settings)})": bool(settings),
+        "default privileges": bool(privileges) and privileges != has.default_privileges,
     }
-    return [f"It had {words}, which its new server has to give" for words, is_given in given.items() if is_given]
+    return [f"It had {words}, which it has not where it goes" for words, is_missing in missing.items() if is_missing]

@@ -30,11 +30,13 @@ class Way:
         there: What makes Che use the target.
         back: What undoes that.
         authorities: The certificates (PEM) of the authorities that may have signed the target's; empty for none.
+        trusted: Those of databases' servers that Che trusts before; None where it was told of none.
     """
 
     there: Mapping[str, Any] = field(repr=False)
     back: Mapping[str, Any] = field(repr=False)
     authorities: str = ""
+    trusted: str | None = None
 
 
 def keep_way(cluster: Cluster, namespace: str, journal: OpenMigration, way: Way) -> None:

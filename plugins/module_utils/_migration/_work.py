@@ -19,7 +19,8 @@ from ansible_collections.community.che.plugins.module_utils._migration._places i
 from ansible_collections.community.che.plugins.module_utils._migration._request import MigrationRequest
 from ansible_collections.community.che.plugins.module_utils._migration._target import Target
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import Way
-from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
+from ansible_collections.community.che.plugins.module_utils._run._journal import COMMIT
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import MIGRATED, OpenMigration
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
 
 
@@ -69,12 +70,23 @@ class Work:
             CheError: One of them has no place there.
         """
         there = find_places(self.settings, patched(self.che, self.way.there))
-        missing = set(self.sources) - set(there)
+        roles = self.loaded if self.has_moved else list(self.sources)
+        missing = set(roles) - set(there)
         if missing:
             raise CheError(
                 f"There is no place for the databases of {', '.join(sorted(missing))}", f"namespace {self.namespace}"
             )
-        return {role: Target(self.settings, there[role]) for role in self.sources}
+        return {role: Target(self.settings, there[role]) for role in roles}
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether Che has been proved to work where it is now, so that what it left may be gone."""
+        return self.journal.content.phase in (MIGRATED, COMMIT)
+
+    @property
+    def filled(self) -> list[str]:
+        """The roles of the databases of which something is in the target, as the journal has it."""
+        return list(json.loads(self.journal.content.filled))
 
     @property
     def loaded(self) -> list[str]:

@@ -29,7 +29,8 @@ class Migration:
         backup: The id of the backup whose databases are, or are to be, in the target; empty before it is made.
         safety_backup: The id of the backup of what was there before another one was restored; empty for a move.
         marks: Of each database what shows that somebody has written to it since it was copied, as JSON.
-        loaded: The roles of the databases that are in the target, as JSON.
+        filled: The roles of the databases of which something is, or is about to be, in the target, as JSON.
+        loaded: The roles of the databases that are in the target, whole, as JSON.
         closed_at: When the databases were closed for writing; empty before.
         settled: As ``marks``, when the last copy had been proved to be what the closed databases hold.
         switched: Whether the CheCluster may name the target.
@@ -47,6 +48,7 @@ class Migration:
     backup: str = ""
     safety_backup: str = ""
     marks: str = "{}"
+    filled: str = "[]"
     loaded: str = "[]"
     closed_at: str = ""
     settled: str = ""

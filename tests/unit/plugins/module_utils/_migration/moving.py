@@ -120,6 +120,12 @@ class Target:
     there: Databases
     place: Any
 
+    def require_empty(self) -> None:
+        self.there.do("look whether it is empty")
+
+    def clear(self) -> None:
+        self.there.do("clear")
+
     def load(self, _repository: Any, _part: Part, owner: str) -> list[str]:
         self.there.do(f"load, once of {owner}")
         return ["It had a comment"]
@@ -127,8 +133,8 @@ class Target:
     def put_in_place(self) -> None:
         self.there.do("put in place")
 
-    def take_out(self, is_used: bool) -> list[str]:
-        self.there.do(f"take out, {'used' if is_used else 'unused'}")
+    def take_out(self, is_filled: bool, is_used: bool) -> list[str]:
+        self.there.do(f"take out, {'filled' if is_filled else 'empty'}, {'used' if is_used else 'unused'}")
         return []
 
     def commit(self) -> None:

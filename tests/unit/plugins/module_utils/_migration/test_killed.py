@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V1,
     CONFIG_MAP,
@@ -20,7 +20,6 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 from ansible_collections.community.che.plugins.module_utils._migration import _phases
 from ansible_collections.community.che.plugins.module_utils._migration._request import copy_run_id
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
-from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._run._journal import JournalTaken
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
 from unit.che_objects import NAME
@@ -40,7 +39,7 @@ from unit.plugins.module_utils._migration.moving import (
 )
 
 # What a migration writes to the cluster until it waits.
-WRITES = 26
+WRITES = 27
 
 
 def kill_in(che: FakeApi, phase: str) -> None:
@@ -74,6 +73,7 @@ def test_after_each_write_it_is_gone_on_with_or_goes_back(
         assert (phase_of(che), closed[-1]) == ("migrated", "close to pgche")
     else:
         assert (spec_of(che), journal_of(che), che.at(SECRET, WAY_BACK, "che")) == (before, None, None)
+        assert che.at(CONFIG_MAP, CA, "che") is None
         assert closed[-1:] in ([], ["reopen"])
 
 
@@ -172,7 +172,7 @@ def test_what_was_written_while_it_lay_there_is_copied_again(che: FakeApi, datab
     databases.mark, databases.figures = "m2", OTHERS
     databases.done.clear()
     assert move(che, run_id="r2")["copied_again"] is True
-    assert databases.done[:4] == ["close to pgche", "count", "back up: final", "load, once of pgche"]
+    assert databases.done[:4] == ["close to pgche", "count", "back up: final", "clear"]
 
 
 def test_a_process_whose_migration_was_taken_over_undoes_nothing(che: FakeApi, databases: Databases) -> None:
@@ -243,18 +243,29 @@ def test_a_way_back_that_somebody_removed_is_not_taken_for_a_beginning(
     assert (phase_of(che), is_away(che)) == ("migrated", True)
 
 
-def test_a_server_that_was_left_may_be_gone_when_it_is_committed(
-    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_was_left_may_be_gone_when_it_is_committed(che: FakeApi, databases: Databases) -> None:
     move(che)
+    che.cluster.delete(DEPLOYMENT, "postgres", "che")
+    che.cluster.delete(SECRET, "postgres-credentials", "che")
+    assert move(che, run_id="r2", commit=True)["committed"] is True
+    assert (databases.done[-1], journal_of(che)) == ("commit", None)
 
-    def gone(_self: PodPsql) -> None:
-        raise CheError("The database server has no pod that is ready", "Deployment che/postgres")
 
-    monkeypatch.setattr(PodPsql, "end_earlier", gone)
-    result = move(che, run_id="r2", commit=True)
-    assert result["committed"] is True
-    assert "could not be asked" in str(result["warnings"])
+@pytest.mark.parametrize(
+    ("written", "left"), [("", "first\n"), ("first\nand another\n", "first\nand another\n")], ids=["ours", "others"]
+)
+def test_an_abort_trusts_whom_che_trusted_before(che: FakeApi, written: str, left: str) -> None:
+    key = f"{CA}.crt"
+    che.add(CONFIG_MAP, CA, "che", data={key: "first\n"})
+    move(che)
+    trusted = che.at(CONFIG_MAP, CA, "che")
+    assert trusted is not None
+    assert trusted["data"][key].startswith("first\n-----BEGIN")
+    trusted["data"][key] = written or trusted["data"][key]
+    move(che, run_id="r2", state="aborted")
+    found = che.at(CONFIG_MAP, CA, "che")
+    assert found is not None
+    assert found["data"][key] == left
 
 
 def test_check_mode_tells_that_a_commit_is_left(che: FakeApi, databases: Databases) -> None:

@@ -32,7 +32,8 @@ from unit.plugins.module_utils._migration.moving import (
     stage_names,
 )
 
-COPIED = ["back up: copy", "load, once of pgche", "close to pgche"]
+LOAD = "load, once of pgche"
+COPIED = ["back up: copy", "look whether it is empty", LOAD, "close to pgche"]
 
 
 def test_nothing_was_written_meanwhile(che: FakeApi, databases: Databases, looked: list[str]) -> None:
@@ -66,11 +67,11 @@ def test_what_was_written_meanwhile_comes_along(che: FakeApi, databases: Databas
         databases.mark, databases.figures = "m2", OTHERS
 
     # The first copy is made then, and its target is loaded.
-    che.follow("put", OpenMigration.NAME, lambda request: write(request) if COPIED[1] in databases.done else None)
+    che.follow("put", OpenMigration.NAME, lambda request: write(request) if LOAD in databases.done else None)
 
     result = move(che, commit=True)
 
-    twice = ["count", "back up: final", COPIED[1]]
+    twice = ["count", "back up: final", "clear", LOAD]
     assert databases.done == [*COPIED, *twice, "put in place", "count", "commit"]
     assert (result["copied_again"], result["id"]) == (True, AGAIN)
     assert any("written to while they were copied" in words for words in result["warnings"])
@@ -99,10 +100,11 @@ def test_somebody_who_does_not_go_by_it_is_found_in_the_end(che: FakeApi, databa
 @pytest.mark.parametrize(
     ("fails", "stage", "put_back"),
     [
-        ("back up: copy", "copy", ["take out, unused"]),
-        ("load, once of pgche", "stage", ["take out, unused"]),
-        ("close to pgche", "cut over", ["reopen", "take out, unused"]),
-        ("put in place", "switch", ["reopen", "take out, unused"]),
+        ("back up: copy", "copy", ["take out, empty, unused"]),
+        ("look whether it is empty", "stage", ["take out, empty, unused"]),
+        (LOAD, "stage", ["take out, filled, unused"]),
+        ("close to pgche", "cut over", ["reopen", "take out, filled, unused"]),
+        ("put in place", "switch", ["reopen", "take out, filled, unused"]),
     ],
 )
 def test_until_che_uses_it_all_is_put_back(
@@ -155,7 +157,7 @@ def test_a_switch_that_the_api_server_refuses_is_put_back(che: FakeApi, database
     che.fail("patch", "/checlusters/", 403, "it is not allowed", times=1)
     error = refused(che)
     assert (error.stage, journal_of(che), is_away(che)) == ("switch", None, False)
-    assert databases.done[-2:] == ["reopen", "take out, unused"]
+    assert databases.done[-2:] == ["reopen", "take out, filled, unused"]
 
 
 def test_an_operator_that_does_not_run_has_nothing_to_take_back(che: FakeApi, databases: Databases) -> None:
@@ -164,7 +166,7 @@ def test_an_operator_that_does_not_run_has_nothing_to_take_back(che: FakeApi, da
     error = refused(che)
     assert (error.stage, journal_of(che), spec_of(che)) == ("switch", None, before)
     assert "Che's operator to take the settings over" in error.what
-    assert databases.done[-2:] == ["reopen", "take out, unused"]
+    assert databases.done[-2:] == ["reopen", "take out, filled, unused"]
 
 
 def test_a_che_that_does_not_start_there_comes_back(che: FakeApi, databases: Databases) -> None:
@@ -175,7 +177,7 @@ def test_a_che_that_does_not_start_there_comes_back(che: FakeApi, databases: Dat
     che.follow("patch", "/checlusters/", break_it)
     error = refused(che)
     assert (error.stage, journal_of(che), is_away(che)) == ("switch", None, False)
-    assert databases.done[-2:] == ["reopen", "take out, used"]
+    assert databases.done[-2:] == ["reopen", "take out, filled, used"]
     assert "Che uses the databases that it used before" in error.next_step
 
 

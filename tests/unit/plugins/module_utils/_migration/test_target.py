@@ -44,11 +44,11 @@ GIVEN = DatabaseProperties(
     (DefaultPrivileges("pgche", "", "TABLES", ()),),
 )
 LEFT_BEHIND = [
-    "It had a connection limit of 7, which its new server has to give",
-    "It had a comment, which its new server has to give",
-    "It had grants for report, which its new server has to give",
-    "It had settings (search_path, work_mem), which its new server has to give",
-    "It had default privileges, which its new server has to give",
+    "It had a connection limit of 7, which it has not where it goes",
+    "It had a comment, which it has not where it goes",
+    "It had grants for report, which it has not where it goes",
+    "It had settings (search_path, work_mem), which it has not where it goes",
+    "It had default privileges, which it has not where it goes",
 ]
 
 
@@ -68,10 +68,12 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return do
 
-    for name in ("empty", "swap", "swap_back", "clean_up", "hand_over", "drop_replaced"):
+    for name in ("empty", "require_empty", "swap", "swap_back", "clean_up", "hand_over", "drop_replaced"):
         monkeypatch.setattr(_target, name, noted(name))
     monkeypatch.setattr(_target, "remove_job", lambda _cluster, name, *_rest: seen.append(f"end {name[:8]}"))
-    monkeypatch.setattr(_target, "read_facts", noted("look", SimpleNamespace(obstacles=())))
+    monkeypatch.setattr(
+        _target, "read_facts", noted("look", SimpleNamespace(obstacles=(), properties=COUNTED.properties))
+    )
     monkeypatch.setattr(_target, "standing", lambda *_arguments: SimpleNamespace(replaced=True))
     return seen
 
@@ -118,19 +120,36 @@ def load(beside: bool, part: Part) -> list[str]:
 
 
 def test_on_the_operator_s_own_server_it_is_loaded_beside(done: list[str], loaded: dict[str, Any]) -> None:
-    assert load(True, a_part(replace(COUNTED, properties=GIVEN))) == []
-    # All that it had is given to it there.
-    assert done == ["end che-load", "look", "load beside", "hand_over"]
+    assert load(True, a_part()) == []
+    assert done == ["look", "load beside", "hand_over"]
 
 
-def test_elsewhere_it_is_loaded_into_the_one_that_is_emptied(done: list[str], loaded: dict[str, Any]) -> None:
+def test_elsewhere_it_is_loaded_into_the_one_that_was_found_empty(done: list[str], loaded: dict[str, Any]) -> None:
     assert load(False, a_part()) == []
-    assert done == ["end che-load", "empty", "load into"]
+    assert done == ["load into"]
     assert (loaded["endpoint"], loaded["snapshot"], loaded["names_owners"]) == (ENDPOINT, "a" * 64, False)
 
 
-def test_what_only_the_new_server_s_administrator_can_give_is_told(done: list[str], loaded: dict[str, Any]) -> None:
-    assert load(False, a_part(replace(COUNTED, properties=GIVEN))) == LEFT_BEHIND
+def test_only_a_database_elsewhere_has_to_be_empty_or_is_emptied(done: list[str]) -> None:
+    for beside in (True, False):
+        target(beside).require_empty()
+        target(beside).clear()
+    assert done == ["end che-load", "require_empty", "end che-load", "empty"]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_only_an_administrator_can_give_is_told(done: list[str], loaded: dict[str, Any], beside: bool) -> None:
+    assert load(beside, a_part(replace(COUNTED, properties=GIVEN))) == LEFT_BEHIND
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_it_has_there_already_is_not_told(
+    done: list[str], loaded: dict[str, Any], monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    loaded["figures"] = replace(COUNTED, properties=GIVEN)
+    facts = SimpleNamespace(obstacles=(), properties=GIVEN)
+    monkeypatch.setattr(_target, "read_facts", lambda *_arguments: facts)
+    assert load(beside, a_part(replace(COUNTED, properties=GIVEN))) == []
 
 
 @pytest.mark.parametrize("beside", [True, False])
@@ -139,6 +158,7 @@ def test_what_is_not_what_was_saved_is_refused(done: list[str], loaded: dict[str
     with pytest.raises(CheError, match="is not what was saved: table public") as caught:
         load(beside, a_part())
     assert "Che still uses its database" in caught.value.next_step
+    assert "hand_over" not in done
 
 
 def test_how_the_new_server_sorts_texts_is_its_own_affair(done: list[str], loaded: dict[str, Any]) -> None:
@@ -202,7 +222,7 @@ def test_a_commit_that_is_repeated_drops_nothing_twice(done: list[str], monkeypa
 
 
 def test_beside_the_own_one_comes_back(done: list[str]) -> None:
-    assert target(beside=True).take_out(is_used=False) == []
+    assert target(beside=True).take_out(is_filled=True, is_used=False) == []
     assert done == ["end che-load", "swap_back", "clean_up"]
 
 
@@ -210,15 +230,20 @@ def test_what_che_wrote_on_the_operator_s_own_server_is_kept_under_another_name(
     done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_target, "standing", lambda *_arguments: SimpleNamespace(whole=True))
-    (told,) = target(beside=True).take_out(is_used=True)
+    (told,) = target(beside=True).take_out(is_filled=True, is_used=True)
     assert "is kept there as database che-staged-" in told
     assert done == ["end che-load", "swap_back"]
 
 
 def test_elsewhere_it_is_emptied_unless_che_wrote_to_it(done: list[str]) -> None:
-    assert target(beside=False).take_out(is_used=False) == []
+    assert target(beside=False).take_out(is_filled=True, is_used=False) == []
     assert done == ["end che-load", "empty"]
     done.clear()
-    (told,) = target(beside=False).take_out(is_used=True)
+    (told,) = target(beside=False).take_out(is_filled=True, is_used=True)
     assert told.startswith("The database dbche at db.example:6432 keeps what Che wrote to it.")
+    assert done == ["end che-load"]
+
+
+def test_elsewhere_nothing_is_taken_out_that_was_not_put_in(done: list[str]) -> None:
+    assert target(beside=False).take_out(is_filled=False, is_used=False) == []
     assert done == ["end che-load"]
