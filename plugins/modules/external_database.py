@@ -107,6 +107,9 @@ installation:
     identity_provider:
       description: Whether its operator runs an identity provider, whose database goes along.
       type: bool
+    identity_secret:
+      description: The Secret that opens the identity provider's database now; empty where there is none.
+      type: str
     documented_superuser:
       description: Whether the documents of this generation make Che's role a superuser of the server.
       type: bool

@@ -72,6 +72,10 @@ generated:
   description: Whether the password was made up, or would be in check mode.
   returned: success
   type: bool
+replaces:
+  description: Whether other credentials were there, which are replaced, or would be in check mode.
+  returned: success
+  type: bool
 """
 
 from ansible_collections.community.che.plugins.module_utils._argspec import (

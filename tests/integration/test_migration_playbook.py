@@ -30,7 +30,13 @@ class Story:
     bed: Bed
     before: list[dict[str, Any]]
 
-    def play(self, *arguments: str) -> Played:
+    def play(self, *arguments: str, **changes: str) -> Played:
+        """Run the documented play, with the test's own places; it must succeed."""
+        played = self.try_to_play(*arguments, **changes)
+        assert not played.failed, played.said[-4000:]
+        return played
+
+    def try_to_play(self, *arguments: str, **changes: str) -> Played:
         """Run the documented play, with the test's own places."""
         section = PAGE.read_text(encoding="utf-8").partition("## In one run\n")[2]
         (play,) = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
@@ -43,13 +49,11 @@ class Story:
         }
         # The judge looks at who owns what, too.
         others = {"port": bed.server.port, "user": "pgche", "latency_ms": 5000, "login_user": bed.administrator.role}
-        variables = {f"external_postgresql_{name}": value for name, value in others.items()}
+        variables = {f"external_postgresql_{name}": value for name, value in {**others, **changes}.items()}
         variables["vault_postgres_password"] = bed.administrator.password
         play["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
         (bed.folder / "migrate.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
-        played = bed.play_file(str(bed.folder / "migrate.yml"), arguments, variables)
-        assert not played.failed, played.said[-4000:]
-        return played
+        return bed.play_file(str(bed.folder / "migrate.yml"), arguments, variables)
 
     def figures(self) -> list[dict[str, Any]]:
         return figures_of(self.bed.home)
@@ -115,3 +119,14 @@ def test_the_documented_commit(story: Story) -> None:
     assert "There is no way back any more" in played.told
     assert story.figures() == story.before
     assert story.play("-e", "external_postgresql_commit=true").changed == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "secret"), [("user", "credentials_secret"), ("identity_password", "identity_secret")]
+)
+def test_what_opens_a_database_that_is_to_be_moved_stays(story: Story, option: str, secret: str) -> None:
+    before, there = story.bed.home.versions(), story.bed.state()
+    played = story.try_to_play(**{option: "somebody else"})
+    assert played.failed
+    assert f"Name another one with external_postgresql_{secret}." in played.told
+    assert (story.bed.home.versions(), story.bed.state()) == (before, there)

@@ -150,13 +150,19 @@ def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     return Database("che", name, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, user, password)
 
 
-def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+def identity_secret_of(cluster: CheCluster) -> str:
+    """The Secret that opens the identity provider's database; empty where the CheCluster holds the password itself."""
     generation = cluster.generation
     secret = cluster.setting(generation.identity_database_secret)
-    password = cluster.setting(generation.identity_database_password)
-    if secret or not password:
-        secret = secret or "che-identity-postgres-secret"
-        password = secrets.value(secret, "password")
+    if secret or cluster.setting(generation.identity_database_password):
+        return secret
+    return "che-identity-postgres-secret"
+
+
+def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+    secret = identity_secret_of(cluster)
+    stored = cluster.setting(cluster.generation.identity_database_password)
+    password = secrets.value(secret, "password") if secret else stored
     return Database("keycloak", "keycloak", _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
 
 

@@ -14,7 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     served_che_cluster_kind,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL
+from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL, identity_secret_of
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     changes_to,
     external_settings,
@@ -89,12 +89,15 @@ def _installation(cluster: Cluster, che: CheCluster | None, api_version: str) ->
 
     The operator keeps the Deployment of an identity provider for as long as it runs one, wherever its database is.
     """
+    generation = GENERATIONS[api_version]
     keycloak = cluster.find(DEPLOYMENT, _KEYCLOAK, che.namespace) if che else None
+    has_identity = keycloak is not None and bool(generation.identity_database_secret)
     return {
         "che_cluster": che.name if che else "",
         "credentials_secret": che.setting(che.generation.database_secret) if che else "",
-        "identity_provider": keycloak is not None and bool(GENERATIONS[api_version].identity_database_secret),
-        "documented_superuser": GENERATIONS[api_version].documented_superuser,
+        "identity_provider": has_identity,
+        "identity_secret": identity_secret_of(che) if che and has_identity else "",
+        "documented_superuser": generation.documented_superuser,
     }
 
 

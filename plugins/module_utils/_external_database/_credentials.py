@@ -86,6 +86,7 @@ def ensure_credentials(cluster: Cluster, wanted: Credentials, check_mode: bool) 
     generated = not (wanted.password or held.get(PASSWORD))
     data = {**({USER: wanted.user} if wanted.user else {}), PASSWORD: _password(wanted, held)}
     labels = (live or {}).get("metadata", {}).get("labels") or {}
+    replaces = any(key in held and held[key] != value for key, value in data.items())
     changed = any(held.get(key) != value for key, value in data.items()) or not LABELS.items() <= labels.items()
     if changed and not check_mode:
         body = {"metadata": {"labels": LABELS}, "data": _encoded(data)}
@@ -98,6 +99,7 @@ def ensure_credentials(cluster: Cluster, wanted: Credentials, check_mode: bool) 
         "credentials_secret": wanted.secret,
         "database_user": wanted.user or held.get(USER, ""),
         "generated": generated,
+        "replaces": replaces,
     }
 
 

@@ -148,6 +148,7 @@ def test_whether_there_is_an_identity_provider_is_told(che: FakeApi, there: bool
     assert told == {
         "che_cluster": NAME,
         "credentials_secret": "",
+        "identity_secret": "che-identity-postgres-secret" if there else "",
         "identity_provider": there,
         "documented_superuser": True,
     }

@@ -37,6 +37,7 @@ def test_one_that_is_missing_is_made_with_a_password_of_its_own(api: FakeApi) ->
     result = ensure(api)
 
     assert (result["changed"], result["generated"], result["database_user"]) == (True, True, "che")
+    assert result["replaces"] is False
     assert held(api)["user"] == "che"
     assert len(held(api)["password"]) >= 32
     assert held(api)["password"] not in str(result)
