@@ -14,8 +14,14 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     served_che_cluster_kind,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL, identity_secret_of
+from ansible_collections.community.che.plugins.module_utils._che._databases import (
+    JDBC_URL,
+    database_secret_of,
+    identity_secret_of,
+    is_in_use,
+)
 from ansible_collections.community.che.plugins.module_utils._che._external import (
+    ExternalDatabase,
     changes_to,
     external_settings,
     require_section,
@@ -56,7 +62,7 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     require_section(api_version, request.che_version or (che.version if che else ""))
     settings = external_settings(api_version, request.database)
     told: dict[str, Any] = {"changed": False, "patch": {"spec": settings}, "checks": [], "warnings": [], "diff": {}}
-    told["installation"] = _installation(cluster, che, api_version)
+    told["installation"] = _installation(cluster, che, api_version, request.database)
     if che is None:
         return told
     patch = changes_to(che, request.database, settings)
@@ -84,20 +90,25 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     return told
 
 
-def _installation(cluster: Cluster, che: CheCluster | None, api_version: str) -> dict[str, Any]:
-    """What decides which databases a server has to have, and with which rights.
+def _installation(
+    cluster: Cluster, che: CheCluster | None, api_version: str, wanted: ExternalDatabase
+) -> dict[str, Any]:
+    """What decides which databases a server has to have, with which rights, and what has to be moved there.
 
     The operator keeps the Deployment of an identity provider for as long as it runs one, wherever its database is.
     """
     generation = GENERATIONS[api_version]
     keycloak = cluster.find(DEPLOYMENT, _KEYCLOAK, che.namespace) if che else None
     has_identity = keycloak is not None and bool(generation.identity_database_secret)
+    unfinished = OpenMigration.find(cluster, che.namespace) if che else None
     return {
         "che_cluster": che.name if che else "",
-        "credentials_secret": che.setting(che.generation.database_secret) if che else "",
+        "credentials_secret": database_secret_of(che) if che else "",
         "identity_provider": has_identity,
         "identity_secret": identity_secret_of(che) if che and has_identity else "",
         "documented_superuser": generation.documented_superuser,
+        "moves": che is not None and not is_in_use(che, wanted.host, wanted.port, wanted.name),
+        "migration": unfinished.content.migration if unfinished else "",
     }
 
 
