@@ -61,6 +61,10 @@ def che(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
 def bare(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """A namespace for an installation that does not exist yet."""
     with bed_in(che_test_cluster, "it-external-role-bare", tmp_path_factory.mktemp("bare")) as bed:
+        # The authority of the server, which is made known to it once, is not counted with what each test does.
+        authority = {"tls": "verify-full", "ca_certificate": bed.server.authority}
+        options = {"database_host": bed.server.host, "credentials_secret": "none", **authority}
+        bed.home.run("external_database", **options, api_version="v1", che_version="7.42.0")
         yield bed
 
 
