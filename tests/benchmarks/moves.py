@@ -44,8 +44,10 @@ class Measured:
     def move(self) -> None:
         """Move the database, and go back."""
         self.bed.make_database()
+        before = self.bed.figures()
         moved = self.bed.home.run("database_migration", **self.bed.options)
         assert not moved["copied_again"], "nobody has written to it"
+        assert self.bed.figures() == before
         stages = {stage["name"]: stage["seconds"] for stage in moved["stages"]}
         for what, seconds in [(OUTAGE, moved["outage_seconds"]), *stages.items()]:
             self.seconds.setdefault(what, []).append(seconds)

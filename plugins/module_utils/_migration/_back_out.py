@@ -93,6 +93,7 @@ def put_back(work: Work) -> None:
     for role, target in work.targets.items():
         work.run.warnings += target.take_out(is_filled=role in work.filled, is_used=held.switched)
     require_said(work, "back")
+    # Not before: Che's operator starts Che anew for this, which would be taken for the way back.
     trust_as_before(work.cluster, work.namespace, work.way.trusted, work.way.authorities)
     journal.close()
 
