@@ -47,14 +47,17 @@ class Story:
         assert found is not None
         return str(found["data"][f"{TRUSTED}.crt"])
 
-    def write(self) -> None:
-        """Write through Che's pod, which starts anew whenever Che is told of other authorities."""
-        wait_until(self._has_written, 60, lambda: "Che has no pod that stays")
+    def write(self) -> dict[str, Any]:
+        """Write through Che's pod, which starts anew whenever Che is told of other authorities; what is there then."""
+        found: list[dict[str, Any]] = []
+        wait_until(lambda: self._has_written(found), 120, lambda: "Che has no pod that stays")
+        return found[0]
 
-    def _has_written(self) -> bool:
+    def _has_written(self, found: list[dict[str, Any]]) -> bool:
         holder, *_others = database.find(self.bed.home.cluster, self.bed.home.namespace)
         try:
             database.psql(self.bed.home.cluster, holder, WRITE)
+            found.append(self.bed.figures())
         except CommandError:
             return False
         return True
@@ -116,8 +119,7 @@ def test_what_came_into_the_database_meanwhile_is_not_lost(story: Story) -> None
 
 def test_it_moves_for_good_with_what_was_written_since(story: Story) -> None:
     bed = story.bed
-    story.write()
-    before = bed.figures()
+    before = story.write()
 
     result = bed.home.run("database_migration", commit=True, **story.options)
 
