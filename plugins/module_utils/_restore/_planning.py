@@ -20,7 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._database_p
 )
 from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
-from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live
+from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live, completions
 from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator
 from ansible_collections.community.che.plugins.module_utils._restore._places import source_of, target_of
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, Step, plan_objects
@@ -48,7 +48,8 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
     target = target_of(cluster, request.namespace, live, name, operator, saved)
     wanted = desired(fetched, source_of(saved), target, request)
     objects, kept_keys = _without_keys_of_servers(cluster, request.namespace, wanted.objects, live)
-    steps = plan_objects(objects, live, leave_existing=request.existing == KEEP)
+    additions = completions(cluster, objects, live)
+    steps = plan_objects(objects, live, leave_existing=request.existing == KEEP, completed=additions)
     question = DatabaseQuestion(cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None)
     return Plan(
         fetched=fetched,
