@@ -370,9 +370,7 @@ def test_swap_killed_between_its_steps_is_finished_by_the_next(bed: DatabaseBed,
 
 
 @pytest.mark.parametrize("was_open", [True, False])
-def test_a_way_back_that_fails_opens_nothing(
-    bed: DatabaseBed, live: str, was_open: bool
-) -> None:
+def test_a_way_back_that_fails_opens_nothing(bed: DatabaseBed, live: str, was_open: bool) -> None:
     """Until it was opened, all that would come back is what still has the old one's state in its memory."""
     names = restored(bed, live)
     swap_and_open(bed, names)

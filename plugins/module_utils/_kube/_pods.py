@@ -77,4 +77,3 @@ def await_end(
         next_step="Where a node is gone for good, kubectl delete pod --force removes its pods. Then run it again.",
         describe=lambda: f"{', '.join(left())} is still there",
     )
-
