@@ -20,8 +20,8 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._adapt_address import address_of
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._components import PRODUCTS
 from ansible_collections.community.che.plugins.module_utils._che._generated import (
-    PRODUCTS,
     host_of,
     is_generated_host,
     is_generated_identity_url,

@@ -10,9 +10,9 @@ restore, which cleared what users had set.
 
 from __future__ import annotations
 
+from ansible_collections.community.che.plugins.module_utils._che._components import PRODUCTS
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 
-PRODUCTS = ("che", "codeready", "devspaces")
 _ALONE = frozenset(("devspaces",))
 
 

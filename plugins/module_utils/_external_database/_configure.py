@@ -32,7 +32,7 @@ from ansible_collections.community.che.plugins.module_utils._external_database._
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
-from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, restart
+from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, end_users, users_in
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
     OpenMigration,
     require_no_migration,
@@ -78,8 +78,7 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     deadline = Deadline(request.timeout)
     if patch:
         write_settings(cluster, che, patch, deadline, generation_of(cluster, che.namespace))
-    for role in stale:
-        restart(cluster, request.namespace, role)
+    end_users(cluster, request.namespace, stale, deadline)
     await_che(cluster, request.namespace, che.name, deadline)
     return told
 
@@ -159,15 +158,15 @@ def write_settings(
         lambda: generation_of(cluster, che.namespace) != before or None,
         deadline,
         "Che's operator to take the settings over",
-        on=DEPLOYMENT.named(_CHE, che.namespace),
+        on=f"CheCluster {che.namespace}/{che.name}",
         next_step="Check that the operator of Che runs, and its log. The CheCluster has the settings.",
     )
 
 
 def generation_of(cluster: Cluster, namespace: str) -> int | None:
     """How often the spec of Che's Deployment was written; None where there is none."""
-    deployment = cluster.find(DEPLOYMENT, _CHE, namespace)
-    return int(deployment["metadata"]["generation"]) if deployment else None
+    found = users_in(cluster, namespace, (_CHE,))[_CHE]
+    return int(found[0]["metadata"]["generation"]) if found else None
 
 
 def settings_diff(che: CheCluster, patch: Mapping[str, Any]) -> Object:
