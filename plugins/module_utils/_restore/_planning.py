@@ -39,7 +39,7 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
         CheError: There is no such backup, or it is not what it says.
         Forbidden: The credentials lack a permission.
     """
-    fetched = fetch(repository, request.id)
+    fetched = fetch(repository, request.asked_id)
     saved = fetched.manifest.installation
     name = next((obj["metadata"]["name"] for obj in fetched.objects if obj["kind"] == "CheCluster"), "")
     live = all_live(cluster, request.namespace, name)

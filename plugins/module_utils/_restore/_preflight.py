@@ -38,6 +38,10 @@ from ansible_collections.community.che.plugins.module_utils._restore._work impor
 from ansible_collections.community.che.plugins.module_utils._server._quantity import amount_of
 
 _UID_RANGE = "openshift.io/sa.scc.uid-range"
+_MAKE_ACCEPTABLE = (
+    "See to it that the API server takes it: it says what is wrong. "
+    "Or leave the object out: choose others with names or kinds."
+)
 _COUNTED = {"Secret": "secrets", "ConfigMap": "configmaps", "PersistentVolumeClaim": "persistentvolumeclaims"}
 
 
@@ -77,7 +81,8 @@ def _objects(asked: _Asked) -> Iterator[Check]:
     accepted = len(sent) - len(validated.waiting) - len(validated.refused)
     yield Check("validation", PASSED, f"the API server accepts {accepted} objects in a dry run")
     for step, error in validated.refused:
-        yield Check("validation", BLOCKED, error.what, error.on or f"{step.kind} {step.name}", error.next_step)
+        on = error.on or f"{step.kind} {step.name}"
+        yield Check("validation", BLOCKED, error.what, on, error.next_step or _MAKE_ACCEPTABLE)
     for step in validated.waiting:
         yield Check("object", WAITS, "it can be validated only once others are there", f"{step.kind}/{step.name}")
 
@@ -89,6 +94,8 @@ def _operator(asked: _Asked) -> Iterator[Check]:
         yield Check("operator", PASSED, "the operator of Che runs", operator.on)
     elif not operator.seen:
         yield Check("operator", UNKNOWN, "the credentials do not let one see whether it runs", operator.on)
+    elif not asked.plan.needs_operator:
+        yield Check("operator", WARNED, "it does not run; nothing that is restored needs it", operator.on)
     elif operator.deployment is not None:
         yield Check("operator", BLOCKED, "The operator of Che does not run", operator.on, "Start it.")
     elif asked.plan.installation_exists:

@@ -22,7 +22,6 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 from ansible_collections.community.che.plugins.module_utils._restore import _restore
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration, OpenMigration
-from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
 from unit.che_objects import NAME, READY, add_operator, encoded, install
@@ -140,16 +139,6 @@ def test_no_secret_is_in_what_the_task_returns(che: FakeApi, restic: FakeRestic)
     text = json.dumps(restore(che.cluster, REQUEST))
     for secret in ("s3cret", "sesame", "czNjcmV0"):
         assert secret not in text
-
-
-@pytest.fixture
-def two_servers(api: FakeApi) -> FakeApi:
-    """``main``, which the restore names, and another one that was used last."""
-    install(api)
-    api.cluster.create(to_object(StoredServer("main", RestServer("main.example"), "password"), "che"))
-    api.cluster.create(to_object(StoredServer("other", RestServer("other.example"), "password"), "che"))
-    make_default(api.cluster, "che", "other", RestServer("other.example"))
-    return api
 
 
 def test_naming_another_server_makes_it_the_default_and_is_a_change(
