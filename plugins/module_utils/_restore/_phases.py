@@ -112,7 +112,7 @@ def _save_what_is_there(work: Work, _restorer: Restorer) -> None:
 def _safety_message(work: Work) -> str:
     if not work.request.safety_backup:
         return "Skipped, as safety_backup is false"
-    return "Backing up what is there now" if work.plan.installation_exists else "Nothing is there to back up"
+    return "Backing up what is there now" if work.plan.installation_exists else "There is no CheCluster to back up"
 
 
 def _stage(work: Work, restorer: Restorer) -> None:

@@ -14,10 +14,8 @@ from ansible_collections.community.che.plugins.module_utils._che._selection impo
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check
-from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
-    DatabaseQuestion,
-    plan_databases,
-)
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import plan_databases
 from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live

@@ -19,12 +19,12 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._restore import _space
 from ansible_collections.community.che.plugins.module_utils._restore._checks import Check, require_none_blocked
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import Obstacle
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     KEEP,
     LEAVE,
     RESTORE,
     DatabasePlan,
-    Obstacle,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
 from ansible_collections.community.che.plugins.module_utils._restore._preflight import check
