@@ -119,8 +119,8 @@ def why_left(question: DatabaseQuestion, part: Part, che_cluster: CheCluster | N
 def without_server(question: DatabaseQuestion, part: Part) -> Obstacle | None:
     """What keeps a database from being restored that has a place, and no server now.
 
-    Where no CheCluster is left either, the operator makes the server while the restore waits for it. Beside a CheCluster
-    it may be one that is lost for the moment: the safety backup of a restore that went on would lack what is in it.
+    Where no CheCluster is left either, the operator makes the server while the restore waits for it. Beside a
+    CheCluster it may be lost for the moment only: the safety backup of a restore that went on would lack what is in it.
     """
     if not question.installation_exists:
         if question.next_che_cluster() is not None:

@@ -14,6 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._lease import 
 from ansible_collections.community.che.plugins.module_utils._restore._back_out import put_back
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
+from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import follow_secrets
 from ansible_collections.community.che.plugins.module_utils._restore._objects import write
 from ansible_collections.community.che.plugins.module_utils._restore._operator import require_operator
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY, LEAVE
@@ -146,6 +147,7 @@ def _cut_over(work: Work, restorer: Restorer) -> None:
         if work.plan.installation_exists:
             _write_objects(work)
         restorer.cut_over()
+        follow_secrets(work)
 
 
 def _verify(work: Work, restorer: Restorer) -> None:
