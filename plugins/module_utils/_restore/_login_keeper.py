@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._logins imp
     bring_in_step,
     changed_logins,
     live_logins,
+    require_role,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._restore._ready import is_available, restart
@@ -28,7 +29,7 @@ def follow_secrets(work: Work) -> None:
     Those that are restored learn theirs when they take the place of the live ones.
 
     Raises:
-        WaitExpired: A server does not run.
+        CheError: A server does not run, or does not have the role.
     """
     plan = work.plan
     restored = {item.part.role for item in plan.databases if item.restores}
@@ -45,7 +46,7 @@ def follow_own_secrets(work: Work) -> None:
     """After the objects were put back: let the databases that were told another password know theirs again.
 
     Raises:
-        WaitExpired: A server does not run.
+        CheError: A server does not run, or does not have the role.
     """
     _bring_in_step(work, work.journal.content.logins.split())
 
@@ -55,6 +56,7 @@ def _bring_in_step(work: Work, roles: Iterable[str]) -> None:
         psql = PodPsql(work.cluster, server, f"che-restore-{work.journal.content.restore}")
         # A run that was killed may have left a script that is still at it, and would have the last word.
         psql.end_earlier()
+        require_role(psql, database)
         bring_in_step(psql, database)
         restart(work.cluster, work.namespace, role)
 

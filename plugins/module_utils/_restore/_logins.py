@@ -128,7 +128,7 @@ def login_checks(cluster: Cluster, logins: Sequence[Login]) -> Iterator[Check]:
             what = f"It is {before.name} of the role {before.user} here, and {after.name} of {after.user} once restored"
             yield Check("logins", BLOCKED, what, f"database {before.name}", _OTHER_NAME)
             continue
-        known = _knows_role(PodPsql(cluster, login.server), after.user)
+        known = _knows_role(PodPsql(cluster, login.server), after)
         if known is None:
             what = f"its server can't be asked now; it is to learn the password of the role {after.user} once restored"
             yield Check("logins", UNKNOWN, what, on)
@@ -136,18 +136,42 @@ def login_checks(cluster: Cluster, logins: Sequence[Login]) -> Iterator[Check]:
             what = f"its role {after.user} gets the restored password, and what uses it is started anew"
             yield Check("logins", PASSED, what, on)
         else:
-            yield Check(
-                "logins", BLOCKED, f"Its server has no role {after.user}, as which Che would come", on, _NO_ROLE
-            )
+            yield Check("logins", BLOCKED, _unknown_role(after), on, _NO_ROLE)
 
 
-def _knows_role(psql: sql.Psql, role: str) -> bool | None:
+def _unknown_role(database: Database) -> str:
+    return f"Its server has no role {database.user} that Che could come as"
+
+
+def _knows_role(psql: sql.Psql, database: Database) -> bool | None:
     try:
-        return psql(f"{sql.SAFE_PATH}SELECT count(*) FROM pg_roles WHERE rolname = {sql.text(role)};\n").strip() == "1"
+        return _has_role(psql, database)
     except Forbidden:
         raise
     except CheError:
         return None
+
+
+def _has_role(psql: sql.Psql, database: Database) -> bool:
+    """Whether the server has the role that Che comes as.
+
+    A superuser is that only as the owner of the database: no forged backup is to choose another one's password.
+    """
+    answer = psql(
+        f"{sql.SAFE_PATH}SELECT count(*) FROM pg_roles AS r WHERE rolname = {sql.text(database.user)} AND (NOT rolsuper"
+        f" OR EXISTS (SELECT FROM pg_database WHERE datname = {sql.text(database.name)} AND datdba = r.oid));\n"
+    )
+    return answer.strip() == "1"
+
+
+def require_role(psql: sql.Psql, database: Database) -> None:
+    """Refuse a login that the server has no role for.
+
+    Raises:
+        CheError: It has none.
+    """
+    if not _has_role(psql, database):
+        raise CheError(_unknown_role(database), f"database {database.name}", _NO_ROLE)
 
 
 def bring_in_step(psql: sql.Psql, database: Database) -> None:

@@ -43,6 +43,7 @@ class Server:
     """The server of OpenVSX's database: the passwords of its roles, and what was started anew."""
 
     passwords: dict[str, str] = field(default_factory=lambda: {"vsx": verifier("rotated")})
+    superusers: tuple[str, ...] = ()
     restarted: list[str] = field(default_factory=list)
     fails: Exception | None = None
 
@@ -66,7 +67,9 @@ class Session:
             return f"{OLD}\n"
         asked = re.search(r"rolname = '(\w+)'", script)
         if asked:
-            return f"{int(asked.group(1) in self.server.passwords)}\n"
+            role = asked.group(1)
+            owns_it = "NOT rolsuper OR EXISTS" in script and role not in self.server.superusers
+            return f"{int(role in self.server.passwords and owns_it)}\n"
         role, password = re.findall(r"ALTER ROLE \"?(\w+)\"? PASSWORD '(.+)'", script)[0]
         self.server.passwords[role] = password
         return ""
@@ -199,6 +202,26 @@ def test_a_role_that_the_server_does_not_have_blocks(
     assert ("Its server has no role vsx" in told) is lost
     assert ("openvsx of the role newer here, and openvsx of vsx once restored" in told) is not lost
     assert "leave out what names it" in told or "leave out what names them" in told
+
+
+def test_another_superuser_s_password_is_not_a_backup_s_to_choose(
+    che: FakeApi, databases: Databases, server: Server
+) -> None:
+    che.cluster.delete(SECRET, "openvsx-credentials", "che")
+    server.superusers = ("vsx",)
+    with pytest.raises(CheError, match="no role vsx that Che could come as"):
+        restore(che.cluster, REQUEST)
+
+
+def test_a_role_that_could_not_be_looked_for_is_when_it_is_needed(
+    rotated: FakeApi, databases: Databases, server: Server
+) -> None:
+    server.passwords = {}
+    server.fails = CheError("The database server has no pod that is ready")
+    rotated.follow("put", "openvsx-credentials", lambda _request: setattr(server, "fails", None))
+    with pytest.raises(CheError, match="no role vsx that Che could come as"):
+        restore(rotated.cluster, replace(REQUEST, safety_backup=False))
+    assert server.passwords == {}
 
 
 def test_a_lost_secret_comes_back_to_a_server_that_knows_another_password(
