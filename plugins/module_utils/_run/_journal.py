@@ -59,9 +59,9 @@ class Journal:
         safety_backup: The id of the backup of what was there before; empty until it is made.
         cluster_written: Whether the CheCluster was written; its operator changes it from then on.
         closed_at: When the first database was closed for its swap; empty before.
+        outage_seconds: From then until Che was ready; 0 until that is known.
         logins: The roles of databases that were not restored and may know another password than before, divided by
             spaces.
-        outage_seconds: From then until Che was ready; 0 until that is known.
         written: When the journal was written last.
     """
 
@@ -76,8 +76,8 @@ class Journal:
     safety_backup: str = ""
     cluster_written: bool = False
     closed_at: str = ""
-    logins: str = ""
     outage_seconds: float = 0.0
+    logins: str = ""
     written: str = ""
 
     @property
