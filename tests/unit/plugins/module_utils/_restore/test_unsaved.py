@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._backup import _dump
 from ansible_collections.community.che.plugins.module_utils._database._staging import Standing, names_for
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._restore import _unsaved
@@ -143,17 +144,22 @@ def test_a_restore_that_is_killed_before_it_could_tell_keeps_it_too(
     assert WORDS in result["warnings"][0]
 
 
-def test_the_marks_are_taken_before_the_safety_backup(che: FakeApi, restic: FakeRestic, databases: Databases) -> None:
+def test_the_marks_are_taken_before_the_safety_backup(
+    che: FakeApi, restic: FakeRestic, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change(che)
     databases.differ = True
 
-    def taken(_request: Any) -> None:
-        assert "marks" in databases.done
+    run_job, seen = _dump.run_job, list[bool]()
 
-    che.react("post", "/jobs$", taken)
+    def dump(*args: Any) -> str:
+        seen.append(databases.marked)
+        return run_job(*args)
+
+    monkeypatch.setattr(_dump, "run_job", dump)
     result = restore(che.cluster, REQUEST)
 
-    assert (result["committed"], databases.done) == (True, ["marks", "stage", "cut over", "commit"])
+    assert (result["committed"], seen, databases.done) == (True, [True], ["stage", "cut over", "commit"])
 
 
 def test_without_a_safety_backup_nothing_is_compared(che: FakeApi, restic: FakeRestic, databases: Databases) -> None:
@@ -162,4 +168,4 @@ def test_without_a_safety_backup_nothing_is_compared(che: FakeApi, restic: FakeR
 
     result = restore(che.cluster, replace(REQUEST, safety_backup=False))
 
-    assert (result["committed"], result["warnings"], "marks" in databases.done) == (True, [], False)
+    assert (result["committed"], result["warnings"], databases.marked) == (True, [], False)
