@@ -183,8 +183,9 @@ def _verify(work: Work, restorer: Restorer) -> None:
         if not work.journal.content.outage_seconds:
             # Not when a verification that failed is run again.
             work.journal.note(outage_seconds=restorer.outage_seconds)
-        objects = verify_objects(work.cluster, work.namespace, work.plan.steps)
-        work.verified = _verified(objects, work.plan.databases)
+        proof = verify_objects(work.cluster, work.namespace, work.plan.steps)
+        work.run.warnings += proof.warnings
+        work.verified = _verified(proof.objects, work.plan.databases)
         _find_unsaved(work, restorer)
 
 
