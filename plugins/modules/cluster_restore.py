@@ -273,7 +273,7 @@ plan:
           type: list
           elements: str
         note:
-          description: Why it is left, and where its dump is kept.
+          description: Why it is left, and where its dump is kept; or what is lost when it is restored.
           type: str
           version_added: 0.2.0
     left_alone:

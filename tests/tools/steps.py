@@ -80,7 +80,10 @@ ONE_SUITE = pytest(
 
 ONE_RESTORE_SUITE = pytest(
     "one-restore-suite",
-    *(f"tests/integration/test_{name}.py" for name in ("restore_faults", "moving", "legacy_restore", "drill")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("restore_faults", "restore_logins", "moving", "legacy_restore", "drill")
+    ),
     minutes=20,
     needs_cluster=True,
     after="serve-v1",

@@ -11,7 +11,6 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
-from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
     clean_up,
     end_sessions_of_jobs,
@@ -32,10 +31,11 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import JOB
-from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
 from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
+from ansible_collections.community.che.plugins.module_utils._restore._logins import bring_in_step
 from ansible_collections.community.che.plugins.module_utils._restore._ready import end_users, require_users
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._staged import Servers, Staged
@@ -242,9 +242,14 @@ class Restorer:
 
     def _facts(self, staged: Staged) -> DatabaseFacts:
         on = f"database {staged.database.name}"
-        facts = read_facts(staged.psql, staged.database.name)
-        if facts is None:
-            raise CheError("The server has no such database to replace", on, "Let Che create it, then run again.")
+        # On a server that has only just come up Che's operator may not have made it yet.
+        facts = wait_for(
+            lambda: read_facts(staged.psql, staged.database.name),
+            self._deadline,
+            "the database to be made on its server",
+            on=on,
+            next_step="Check that the operator of Che runs, and its log: it makes the database.",
+        )
         if facts.obstacles:
             raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
         return facts
@@ -278,9 +283,7 @@ class Restorer:
         """The server may know another password than the one in the Secret that was just restored."""
         found = live_databases(self._cluster, self._request.namespace, self._objects)
         restored = next(database for database, _server in found if database.role == staged.database.role)
-        version = int(staged.psql("SHOW server_version_num;\n"))
-        verifier = password_verifier(restored.user, restored.password, version)
-        staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
+        bring_in_step(staged.psql, restored)
 
 
 def _require_fitting(plan: DatabasePlan, facts: DatabaseFacts) -> None:

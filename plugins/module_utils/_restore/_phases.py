@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._back_out i
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
+from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import follow_secrets
 from ansible_collections.community.che.plugins.module_utils._restore._objects import write
 from ansible_collections.community.che.plugins.module_utils._restore._operator import require_operator
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY, LEAVE
@@ -138,7 +139,7 @@ def _save_what_is_there(work: Work, restorer: Restorer) -> None:
 def _safety_message(work: Work) -> str:
     if not work.request.safety_backup:
         return "Skipped, as safety_backup is false"
-    return "Backing up what is there now" if work.plan.installation_exists else "Nothing is there to back up"
+    return "Backing up what is there now" if work.plan.installation_exists else "There is no CheCluster to back up"
 
 
 def _stage(work: Work, restorer: Restorer) -> None:
@@ -172,6 +173,7 @@ def _cut_over(work: Work, restorer: Restorer) -> None:
         if work.plan.installation_exists:
             _write_objects(work)
         restorer.cut_over()
+        follow_secrets(work)
 
 
 def _verify(work: Work, restorer: Restorer) -> None:

@@ -80,7 +80,6 @@ def _begin(
     with run.stage("plan", "Downloading backup from backup server"):
         repository = _open(cluster, request)
         plan = make_plan(cluster, request, repository)
-        repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         run.sealed(plan.fetched.backup.id)
         run.warnings += _unfinished_warnings(unfinished)
         if request.plan is not None:
@@ -90,10 +89,13 @@ def _begin(
         run.warnings += [held.sentence for held in checks if held.result == WARNED]
         if not plan.changes:
             run.say("Nothing to change")
+        if plan.changes and not request.check_mode:
+            with _telling_plan(run, repository, plan, checks, request.options):
+                require_none_blocked(checks)
+        # A task that is refused leaves even this as it was.
+        repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         if request.check_mode or not plan.changes:
             return told_plan(run, repository, plan, checks, request.options)
-        with _telling_plan(run, repository, plan, checks, request.options):
-            require_none_blocked(checks)
         kept = keep_plan(request, repository, plan)
         if plan.makes_namespace:
             make_namespace(cluster, request.run_id, plan)

@@ -64,6 +64,8 @@ class Journal:
         marks: What tells later whether the databases were written to after the safety backup, as JSON, by role.
         unsaved: What was written to them after it, as JSON: a sentence each.
         told: Whether somebody was told of that.
+        logins: The roles of databases that were not restored and may know another password than before, divided by
+            spaces.
         written: When the journal was written last.
     """
 
@@ -83,6 +85,7 @@ class Journal:
     marks: str = "{}"
     unsaved: str = "[]"
     told: bool = False
+    logins: str = ""
     written: str = ""
 
     @property

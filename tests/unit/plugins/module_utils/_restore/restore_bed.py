@@ -18,11 +18,11 @@ from ansible_collections.community.che.plugins.module_utils._che._choice import 
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, CONFIG_MAP, SECRET
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     KEEP,
     RESTORE,
     DatabasePlan,
-    DatabaseQuestion,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore

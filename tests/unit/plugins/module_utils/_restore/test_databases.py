@@ -24,6 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._run._journal import
 from unit.fake_api import FakeClock
 
 NAMES = ("che", "vsx")
+FACTS = Restorer._facts
 DONE = ("swap", "swap_back", "clean_up", "drop_replaced", "hand_over")
 
 
@@ -278,3 +279,17 @@ def test_there_is_a_way_back_until_a_replaced_database_is_removed(restorer: Rest
     assert not restorer.can_swap_back()
     calls.staged = set(NAMES)
     assert restorer.can_swap_back()
+
+
+def test_a_database_is_waited_for_on_a_server_that_has_only_just_come_up(
+    restorer: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its operator makes it a moment later."""
+    facts = SimpleNamespace(obstacles=())
+    answers = [None, None, facts]
+    monkeypatch.setattr(_databases, "read_facts", lambda _psql, _name: answers.pop(0))
+    assert FACTS(restorer, found(restorer._plans[0])) is facts
+
+    monkeypatch.setattr(_databases, "read_facts", lambda _psql, _name: None)
+    with pytest.raises(WaitExpired, match="the database to be made"):
+        FACTS(restorer, found(restorer._plans[0]))
