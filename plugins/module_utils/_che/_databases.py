@@ -105,7 +105,7 @@ def find_external_databases(
     if not external_database(cluster):
         return ()
     held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
-    place = _external_place(cluster)
+    place = external_place(cluster)
     found = [_che_database(cluster, held)]
     if _KEYCLOAK_DEPLOYMENT in {name_of(deployment) for deployment in deployments}:
         found.append(_keycloak_database(cluster, held))
@@ -116,7 +116,12 @@ def find_external_databases(
     )
 
 
-def _external_place(cluster: CheCluster) -> JdbcPlace:
+def external_place(cluster: CheCluster) -> JdbcPlace:
+    """Where Che's own database is, when it is external.
+
+    Raises:
+        UnusableServerError: The CheCluster does not say where, or can't be understood.
+    """
     generation, on = cluster.generation, f"CheCluster {cluster.namespace}/{cluster.name}"
     url = cluster.setting(f"{generation.properties}.{JDBC_URL}")
     if url:
