@@ -231,6 +231,7 @@ def test_nothing_of_the_dump_runs_as_superuser(
         _staging.hand_over(psql, names, facts, OWNER)
         assert _staging.standing(psql, names).whole
         _swap.swap(psql, names)
+        _swap.open_database(psql, LIVE)
         assert read_facts(psql, LIVE) is not None
         counted = read_figures(JobLog.read(psql(live_figures_script(LIVE, OWNER))), "che", "", 0)
         assert compare(loaded.figures, counted) == []
@@ -244,6 +245,7 @@ def test_nothing_of_the_dump_runs_as_superuser(
     finally:
         if _staging.standing(psql, names).swapped:
             _swap.swap_back(psql, names)
+            _swap.open_database(psql, LIVE)
         _staging.clean_up(psql, names)
 
 

@@ -138,6 +138,7 @@ BESIDE = (
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
     integration("password"),
     integration("kill", minutes=30, after=_FREE),
+    integration("cut_over", after=_FREE),
     integration("migration", after=_FREE),
 )
 PLAYBOOKS = (

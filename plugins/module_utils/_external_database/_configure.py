@@ -42,9 +42,8 @@ from ansible_collections.community.che.plugins.module_utils._external_database._
 from ansible_collections.community.che.plugins.module_utils._external_database._stale import stale_roles
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
-from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, restart
+from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, end_users, users_in
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
     OpenMigration,
     require_no_migration,
@@ -94,8 +93,7 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     if patch:
         _switch(cluster, che, patch, known, deadline)
         return told
-    for role in stale:
-        restart(cluster, request.namespace, role)
+    end_users(cluster, request.namespace, stale, deadline)
     # Also where there is nothing to do: a run before this one may have been killed before it could see that.
     _await(cluster, che, deadline)
     return told
@@ -274,5 +272,5 @@ def write_settings(
 
 def generation_of(cluster: Cluster, namespace: str, role: str = CHE) -> int | None:
     """How often the spec of the Deployment that uses a role's database was written; None where there is none."""
-    deployment = cluster.find(DEPLOYMENT, role, namespace)
-    return int(deployment["metadata"]["generation"]) if deployment else None
+    found = users_in(cluster, namespace, (role,))[role]
+    return int(found[0]["metadata"]["generation"]) if found else None

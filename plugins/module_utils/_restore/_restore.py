@@ -130,7 +130,7 @@ def _resume(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJo
 def _carry_on(work: Work, resumed: bool = False) -> dict[str, Any]:
     carry_on(work)
     backup = work.plan.fetched.backup.id[:8]
-    if work.request.commit:
+    if work.committed:
         work.run.say(f"Backup {backup} is restored")
     else:
         work.run.say(f"Backup {backup} is restored, and waits to be committed or aborted")

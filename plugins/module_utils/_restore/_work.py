@@ -85,6 +85,7 @@ class Work:
         journal: How far it has come.
         checks: What was looked at before it began.
         verified: What was compared with the backup.
+        committed: Whether this run has committed it.
     """
 
     cluster: Cluster
@@ -96,6 +97,7 @@ class Work:
     journal: OpenJournal
     checks: Sequence[Check] = ()
     verified: dict[str, Any] = field(default_factory=dict)
+    committed: bool = False
 
     @property
     def namespace(self) -> str:

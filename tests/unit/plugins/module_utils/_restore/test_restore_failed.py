@@ -47,8 +47,8 @@ def test_a_safety_backup_that_fails_stops_the_restore(
 @pytest.mark.parametrize(
     ("fails", "done"),
     [
-        ("stage", ["stage", "swap back", "own secrets", "clean up"]),
-        ("cut over", ["stage", "cut over", "swap back", "own secrets", "clean up"]),
+        ("stage", ["marks", "stage", "swap back", "own secrets", "clean up"]),
+        ("cut over", ["marks", "stage", "cut over", "swap back", "own secrets", "clean up"]),
     ],
 )
 def test_a_failure_before_the_verification_puts_everything_back(
