@@ -108,7 +108,8 @@ installation:
       description: The CheCluster's name; empty where there is none yet.
       type: str
     credentials_secret:
-      description: The Secret that opens the database that Che uses now; empty where the CheCluster does not name one.
+      description: >-
+        The Secret that opens the database that Che uses now; empty where the CheCluster holds the credentials itself.
       type: str
     identity_provider:
       description: Whether its operator runs an identity provider, whose database goes along.
@@ -119,6 +120,12 @@ installation:
     documented_superuser:
       description: Whether the documents of this generation make Che's role a superuser of the server.
       type: bool
+    moves:
+      description: Whether Che uses another database than this one now; V(false) where there is no CheCluster yet.
+      type: bool
+    migration:
+      description: The migration that is unfinished, or waits for its commit; empty where there is none.
+      type: str
 checks:
   description: What was looked at, as M(community.che.external_database_check) returns it.
   returned: success, and when a database will not do

@@ -147,12 +147,20 @@ def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterato
 def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     generation = cluster.generation
     name = cluster.setting(generation.database_name) or _NAME
-    secret = cluster.setting(generation.database_secret)
+    secret = database_secret_of(cluster)
     user, password = cluster.setting(generation.database_user), cluster.setting(generation.database_password)
-    if secret or not (user and password):
-        secret = secret or "postgres-credentials"
+    if secret:
         user, password = secrets.value(secret, "user"), secrets.value(secret, "password")
     return Database("che", name, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, user, password)
+
+
+def database_secret_of(cluster: CheCluster) -> str:
+    """The Secret that opens Che's own database; empty where the CheCluster holds the credentials itself."""
+    generation = cluster.generation
+    secret = cluster.setting(generation.database_secret)
+    if secret or (cluster.setting(generation.database_user) and cluster.setting(generation.database_password)):
+        return secret
+    return "postgres-credentials"
 
 
 def identity_secret_of(cluster: CheCluster) -> str:

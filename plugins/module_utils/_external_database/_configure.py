@@ -16,7 +16,9 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     served_che_cluster_kind,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._databases import database_secret_of
 from ansible_collections.community.che.plugins.module_utils._che._external import (
+    ExternalDatabase,
     changes_to,
     external_settings,
     leads_elsewhere,
@@ -69,7 +71,7 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     wanted = replace(request.database, identity_secret=identity.asked)
     settings = external_settings(api_version, wanted)
     told: dict[str, Any] = {"changed": False, "patch": {"spec": settings}, "checks": [], "warnings": [], "diff": []}
-    told["installation"] = _installation(che, api_version, identity)
+    told["installation"] = _installation(cluster, che, api_version, wanted, identity)
     if che is None:
         _trust(cluster, request, known_authorities(cluster, request.namespace), told)
         return told
@@ -143,14 +145,19 @@ def _trust(cluster: Cluster, request: ConfigureRequest, known: str | None, told:
         told["diff"].append(authority_diff(known, wanted))
 
 
-def _installation(che: CheCluster | None, api_version: str, identity: Identity) -> dict[str, Any]:
-    """What decides which databases a server has to have, and with which rights."""
+def _installation(
+    cluster: Cluster, che: CheCluster | None, api_version: str, wanted: ExternalDatabase, identity: Identity
+) -> dict[str, Any]:
+    """What decides which databases a server has to have, with which rights, and what has to be moved there."""
+    unfinished = OpenMigration.find(cluster, che.namespace) if che else None
     return {
         "che_cluster": che.name if che else "",
-        "credentials_secret": che.setting(che.generation.database_secret) if che else "",
+        "credentials_secret": database_secret_of(che) if che else "",
         "identity_provider": identity.runs,
         "identity_secret": identity.present,
         "documented_superuser": GENERATIONS[api_version].documented_superuser,
+        "moves": che is not None and leads_elsewhere(che, wanted),
+        "migration": unfinished.content.migration if unfinished else "",
     }
 
 

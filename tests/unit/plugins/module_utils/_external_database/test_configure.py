@@ -23,7 +23,11 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     POD,
     SECRET,
 )
-from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration, OpenMigration
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
+    MIGRATED,
+    Migration,
+    OpenMigration,
+)
 from unit.che_objects import NAME, available, encoded
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.plugins.module_utils._external_database.external_bed import PARAMS
@@ -336,11 +340,25 @@ def test_whether_there_is_an_identity_provider_is_told(che: FakeApi, there: bool
     told = run(che, check_mode=True, identity_secret="kc")["installation"]
     assert told == {
         "che_cluster": NAME,
-        "credentials_secret": "",
+        "credentials_secret": "postgres-credentials",
         "identity_secret": "che-identity-postgres-secret" if there else "",
         "identity_provider": there,
         "documented_superuser": True,
+        "moves": True,
+        "migration": "",
     }
+
+
+def test_a_database_that_che_uses_already_is_no_move(che: FakeApi) -> None:
+    assert run(che)["installation"]["moves"] is True
+    assert run(che, tls="verify-full")["installation"]["moves"] is False
+    assert run(che, check_mode=True, database="another")["installation"]["moves"] is True
+
+
+def test_a_migration_that_waits_is_told(che: FakeApi) -> None:
+    run(che)
+    OpenMigration.begin(che.cluster, "che", Migration("m1", repository="", options="", phase=MIGRATED, run="m1"))
+    assert run(che)["installation"]["migration"] == "m1"
 
 
 def test_a_generation_without_an_identity_provider_ignores_its_secret(
