@@ -9,8 +9,9 @@ On the cluster it has no rights but those of docs/rbac/external_database.yaml.
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("role external_pos
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "external_database.md"
 # What the shortest playbook of the page says.
-DOCUMENTED = ("namespace", "host", "tls", "ca_path", "login_password", "leave_data")
+DOCUMENTED = ("namespace", "host", "ca_path", "login_password", "leave_data")
 SECRET, IDENTITY_SECRET = "che-database", "che-identity-database"
 # What breaks whoever puts names, passwords, SQL and templates together. Names have at most 63 bytes.
-HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆.{x}"
-HOSTILE_PASSWORD = HOSTILE + ":{{ 7 * 7 }}" + "x" * 1024
+HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆.{x}\nDROP"
+HOSTILE_PASSWORD = HOSTILE.replace("\n", " ") + ":{{ 7 * 7 }}" + "x" * 1024
 NO_CHE = {"che_api_version": "v1", "che_version": "7.42.0"}
 SESSION = (
     "SELECT datname, usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name = '{}';"
@@ -78,6 +79,14 @@ def test_data_are_not_left_behind_unasked_and_nothing_is_made_before_that_is_sai
     assert (che.home.versions(), che.state()) == (cluster_before, server_before)
 
 
+def test_what_opens_the_operator_s_own_database_stays(che: Bed) -> None:
+    """This CheCluster names no Secret: the operator takes one by its name."""
+    before = che.home.versions()
+    said = che.fail(che_leave_data=True, che_database_secret="postgres-credentials", che_database_password="another")
+    assert "The Secret postgres-credentials opens a database that Che uses now" in said
+    assert che.home.versions() == before
+
+
 def test_che_and_its_identity_provider_go_there_and_no_password_shows(che: Bed) -> None:
     """With names and passwords that break whoever puts SQL, YAML, templates and command lines together."""
     given = {"che_database_user": HOSTILE, "che_database": HOSTILE, "che_database_password": HOSTILE_PASSWORD}
@@ -90,11 +99,8 @@ def test_che_and_its_identity_provider_go_there_and_no_password_shows(che: Bed) 
     assert che.server.sql(SESSION.format("che-server")) == f"{HOSTILE}|{HOSTILE}|t"
     wait_until(lambda: che.server.sql(SESSION.format("keycloak")) == "keycloak|keycloak|t", 60, che.server.logged)
     assert "Rights: superuser (as the documents have it)" in played.told
-    assert che.server.sql("SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY 1;").splitlines() == [
-        "dba",
-        HOSTILE,
-        "postgres",
-    ]
+    superusers = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolsuper;"
+    assert che.server.sql(superusers) == f"dba,{HOSTILE},postgres"
     encodings = "SELECT DISTINCT pg_encoding_to_char(encoding) FROM pg_database WHERE NOT datistemplate;"
     assert che.server.sql(encodings) == "UTF8"
     (che.folder / "said").write_text(played.said, encoding="utf-8")
@@ -134,6 +140,36 @@ def test_a_second_time_the_documented_playbook_changes_nothing(che: Bed) -> None
     assert che.home.versions() == before
 
 
+def test_what_opens_the_database_of_che_stays_until_the_server_takes_another(che: Bed) -> None:
+    before, there = che.home.versions(), che.state()
+    new = {"che_database": HOSTILE, "che_database_password": "s3cr3t-another"}
+
+    for changes, message in (
+        ({"che_database_login_password": "wrong"}, 'password authentication failed for user "dba"'),
+        ({"che_database_manage_server": False}, "password authentication failed"),
+        ({"che_database": "elsewhere"}, f"The Secret {SECRET} opens a database that Che uses now"),
+        ({"che_database_user": "somebody else"}, "Name another one with external_postgresql_credentials_secret"),
+    ):
+        assert message in che.fail(che_leave_data=True, **{**new, **changes})
+        assert (che.home.versions(), che.state()) == (before, there)
+
+    # Set on the server, stored, and Che started anew.
+    assert che.run(**new).changed == 3
+    assert che.held(SECRET) == {"user": HOSTILE, "password": "s3cr3t-another"}
+    assert che.server.sql(SESSION.format("che-server")) == f"{HOSTILE}|{HOSTILE}|t"
+    assert che.run(**new).changed == 0
+
+
+def test_a_password_that_somebody_else_has_changed_is_tried_before_che_gets_it(che: Bed) -> None:
+    che.server.sql("ALTER ROLE keycloak PASSWORD 's3cr3t-theirs';")
+    given = {"che_database": HOSTILE, "che_identity_database_password": "s3cr3t-theirs"}
+
+    assert che.run(che_database_manage_server=False, **given).changed == 2
+
+    assert che.held(IDENTITY_SECRET) == {"password": "s3cr3t-theirs"}
+    assert che.home.cluster.find("v1", "Secret", f"{IDENTITY_SECRET}-tried", che.home.namespace) is None
+
+
 def test_a_che_of_v2_goes_there_by_what_it_is_told_to_say(bare: Bed, che_test_cluster: Cluster, tmp_path: Path) -> None:
     """The operator is one for this test alone, as the cluster serves v1 to others; the patch is all that it gets."""
     running = PrivateOperator(che_test_cluster, "v2-database", f"it-external-role-{secrets.token_hex(3)}")
@@ -171,15 +207,33 @@ def test_a_che_of_v2_goes_there_by_what_it_is_told_to_say(bare: Bed, che_test_cl
         wait_until(lambda: bare.server.sql(session) == "che_of_v2|che_of_v2|t", 60, bare.server.logged)
 
 
+def test_check_mode_counts_what_would_be_done(bare: Bed) -> None:
+    options = {"che_database": "foreseen", "che_database_user": "foreseen", "che_database_secret": "foreseen", **NO_CHE}
+    before = bare.home.versions(), bare.state()
+    foreseen = bare.run("--check", **options).changed
+    assert (bare.home.versions(), bare.state()) == before
+    # Nothing can be moved where there is no Che.
+    played = bare.run(**options, che_migrate=True)
+    assert played.changed == foreseen == 5
+    assert "So there is nothing to move." in played.told
+
+
 def test_what_is_there_already_is_adopted(bare: Bed) -> None:
     bare.server.sql("CREATE ROLE adopted LOGIN PASSWORD 'another'; CREATE DATABASE adopted;")
+    taken = {"external_postgresql_take_over": True}
     bare.server.sql("CREATE TABLE kept AS SELECT 42 AS answer; REVOKE ALL ON SCHEMA public FROM public;", "adopted")
     bare.server.sql("ALTER SCHEMA public OWNER TO postgres;", "adopted")
     bare.give("adopted", {"theirs": "yes"}, user="adopted", password="s3cr3t-{{ 7 * 7 }}", more="theirs")
     options = {"che_database": "adopted", "che_database_secret": "adopted", "che_database_privileges": "least"}
 
-    played = bare.run(**options, **NO_CHE)
+    before = bare.state()
+    assert "belongs to the role postgres. Set external_postgresql_take_over to true" in bare.fail(**options, **NO_CHE)
+    assert bare.state() == before
 
+    played = bare.run(**options, **NO_CHE, **taken)
+
+    # Of the attempt to log in with the password that the role did not have.
+    assert "authentication failed" not in played.told
     assert bare.held("adopted") == {"user": "adopted", "password": "s3cr3t-{{ 7 * 7 }}", "more": "theirs"}
     secret = bare.home.cluster.find("v1", "Secret", "adopted", bare.home.namespace)
     assert secret is not None
@@ -195,23 +249,58 @@ def test_what_is_there_already_is_adopted(bare: Bed) -> None:
     assert bare.server.ask(another, "CREATE TABLE more (); SELECT 1;", "adopted") == "1"
 
 
+def test_who_works_with_a_role_of_that_name_is_not_locked_out(bare: Bed) -> None:
+    theirs = bare.server.make_login("of_theirs")
+    options = {"che_database": "of_theirs", "che_database_user": "of_theirs", "che_database_secret": "of-theirs"}
+    before = bare.home.versions(), bare.state()
+
+    assert "a new one would lock out whoever uses it" in bare.fail(**options, **NO_CHE)
+    assert (bare.home.versions(), bare.state()) == before
+
+    bare.run(**options, **NO_CHE, che_database_password=theirs.password)
+    assert bare.server.ask(theirs, database="of_theirs") == "1"
+
+
+def test_what_keeps_a_role_out_besides_its_password_changes_no_password(bare: Bed) -> None:
+    role = bare.server.make_login("kept_out")
+    bare.server.sql("CREATE DATABASE kept_out OWNER kept_out;")
+    options = {"che_database": "kept_out", "che_database_user": "kept_out", "che_database_secret": "kept-out", **NO_CHE}
+    bare.give("kept-out", {"app.kubernetes.io/part-of": "che.eclipse.org"}, user=role.role, password=role.password)
+    for how, undo, message in (
+        ("CONNECTION LIMIT 0", "CONNECTION LIMIT -1", "too many connections"),
+        ("VALID UNTIL '2020-01-01'", "VALID UNTIL 'infinity'", "so that it can not log in. Run ALTER ROLE"),
+    ):
+        bare.server.sql(f"ALTER ROLE kept_out {how};")
+        locked = bare.state()
+        assert message in bare.fail(**options, che_database_privileges="least")
+        assert bare.state() == locked
+        bare.server.sql(f"ALTER ROLE kept_out {undo};")
+    assert bare.run(**options, che_database_privileges="least").changed == 0
+
+
+@pytest.mark.soak(keep=0)
+def test_a_server_that_asks_somebody_else_for_passwords_is_told_of(bare: Bed) -> None:
+    options = {"che_database": "by_ldap", "che_database_user": "by_ldap", "che_database_secret": "by-ldap"}
+    with first_rule(bare, 'hostssl all by_ldap all ldap ldapserver=127.0.0.1 ldapport=1 ldapprefix="cn="'):
+        said = bare.fail(**options, **NO_CHE, che_database_password="s3cr3t-given")
+    assert "does not log in" in said
+    assert "LDAP authentication failed" in said
+    assert bare.home.cluster.find("v1", "Secret", "by-ldap", bare.home.namespace) is None
+
+
 @pytest.mark.soak(keep=0)
 def test_a_server_that_lets_the_role_in_from_the_cluster_only_is_believed(bare: Bed) -> None:
     """From here its password can't be tried: it is set when it is new, and left alone after that."""
     options = {"che_database": "distant", "che_database_user": "distant", "che_database_secret": "distant"}
-    access = Path(bare.server.sql("SHOW hba_file;"))
-    rules = access.read_text(encoding="ascii")
-    try:
-        access.write_text(f"hostssl all distant {bare.server.host}/32 reject\n{rules}", encoding="ascii")
-        bare.server.sql("SELECT pg_reload_conf();")
+    with first_rule(bare, f"hostssl all distant {bare.server.host}/32 reject"):
         # The cluster comes from the address of its node, which is another one.
         assert bare.run(**options, **NO_CHE).changed > 0
         assert bare.run(**options, **NO_CHE).changed == 0
         given = Login("distant", "s3cr3t-given")
         assert bare.run(**options, **NO_CHE, che_database_password=given.password).changed == 2
-    finally:
-        access.write_text(rules, encoding="ascii")
-        bare.server.sql("SELECT pg_reload_conf();")
+        # What is left of a run that was killed between the role and its password.
+        bare.server.sql("ALTER ROLE distant NOLOGIN PASSWORD NULL;")
+        assert bare.run(**options, **NO_CHE).changed == 1
 
 
 @pytest.mark.soak
@@ -236,25 +325,36 @@ def test_an_administrator_that_is_no_superuser_gives_what_it_can_and_says_so(bar
     # The administrator was a member of the role for as long as it had to be.
     assert bare.server.sql(f"SELECT pg_has_role('{maker.role}', '{role}', 'MEMBER');") == "f"
     assert bare.run(**options).changed == 0
+    # What is left of a run that was killed between the database and its owner.
+    bare.server.sql(f"DROP DATABASE {role}; CREATE DATABASE {role} OWNER {maker.role} ALLOW_CONNECTIONS false;")
+    assert bare.run("--check", **options).changed == 1
+    assert bare.run(**options).changed == 1
+    assert bare.server.sql(f"SELECT pg_has_role('{maker.role}', '{role}', 'MEMBER');") == "f"
+    assert bare.server.sql(f"SELECT datdba::regrole FROM pg_database WHERE datname = '{role}';") == role
 
 
 @pytest.mark.soak(keep=2)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"che_database_login_password": "wrong"}, 'password authentication failed for user "dba"'),
+        ({"che_database_login_password": "wrong"}, "Check external_postgresql_login_host"),
         ({"che_database_login_user": "nobody_special"}, "may not make roles: it lacks CREATEROLE"),
-        ({"che_database_login_user": "half_able", "che_database_user": "dba"}, "must be superuser to alter superuser"),
+        (
+            {"che_database_login_user": "half_able", "che_database_user": "dba", "che_database_password": "other"},
+            "must be superuser to alter superuser",
+        ),
+        ({"external_postgresql_login_db": "unknown"}, 'database "unknown" does not exist'),
         ({"che_database_tls": "disable", "che_database_ca_path": None}, "no encryption"),
-        ({"che_database_ca_path": None}, "root certificate file"),
+        ({"che_database_tls": None, "che_database_ca_path": None}, "root certificate file"),
         ({"che_database_ca_path": None, "che_database_ca_content": "ANOTHER"}, "certificate verify failed"),
         ({"external_postgresql_connections": 500}, "500 are needed"),
         ({"che_database_password": "one\ntwo"}, "line break"),
         ({"che_database_user": "x" * 64}, "1 to 63 bytes"),
         (
-            {"che_database_manage_server": False, "che_database_user": "unknown", "che_database_secret": "unknown"},
+            {"che_database_manage_server": False, "che_database_user": "unknown", "che_database_password": "unknown"},
             "password authentication failed",
         ),
+        ({"che_database_manage_server": False, "che_database_secret": "unknown"}, "none can be made up"),
         ({"che_version": "7.62.0"}, "It has no database"),
     ],
 )
@@ -274,17 +374,65 @@ def test_what_is_in_the_way_is_said_and_the_checluster_stays_as_it_is(
     )
     assert message in said
     assert "SCRAM-SHA" not in said
+    assert che.server.sql("SELECT 1 FROM pg_roles WHERE rolname = 'other' AND rolsuper;") == ""
     assert checluster(che) == before
     assert che.home.left_behind() == []
+
+
+@pytest.mark.soak
+def test_without_its_library_it_says_how_to_get_it(bare: Bed, tmp_path: Path) -> None:
+    for module in ("psycopg", "psycopg2"):
+        (tmp_path / f"{module}.py").write_text("raise ImportError", encoding="ascii")
+    python = tmp_path / "python"
+    script = f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n'
+    python.write_text(script, encoding="ascii")
+    python.chmod(0o755)
+    assert "Install psycopg 3.1 or newer" in bare.fail(**NO_CHE, ansible_python_interpreter=str(python))
+
+
+@pytest.mark.soak(keep=0)
+def test_an_administrator_s_connection_may_be_looked_at_less_closely(bare: Bed) -> None:
+    """As through a tunnel, whose end has another name than the server."""
+    options = {"external_postgresql_login_host": "localhost", **NO_CHE}
+    assert "does not match host name" in bare.fail(**options)
+    assert bare.run("--check", **options, external_postgresql_login_tls="require").changed == 5
+
+
+@pytest.mark.soak(keep=0)
+def test_a_right_that_the_administrator_may_not_grant_is_told(bare: Bed) -> None:
+    maker = bare.server.make_login("granter", "CREATEDB CREATEROLE")
+    bare.server.sql("CREATE ROLE hardened; CREATE DATABASE hardened OWNER hardened;")
+    bare.server.sql("ALTER SCHEMA public OWNER TO postgres;", "hardened")
+    options = {"che_database": "hardened", "che_database_user": "hardened", "che_database_secret": "hardened", **NO_CHE}
+    options |= {"che_database_login_user": maker.role, "che_database_login_password": maker.password}
+    said = bare.fail(**options, che_database_password="s3cr3t-given")
+    assert "or a superuser, run there: GRANT ALL ON SCHEMA public TO hardened." in said
 
 
 @pytest.mark.soak(keep=0)
 def test_a_full_disk_is_told(che_test_cluster: Cluster, tmp_path: Path) -> None:
     with bed_in(che_test_cluster, "it-external-role-full", tmp_path, megabytes=64) as bed:
         bed.server.disk.fill()
-        assert "No space left on device" in bed.fail(**NO_CHE)
+        said = bed.fail(**NO_CHE)
+        where = f"{bed.server.host}:{bed.server.port}"
+        assert f"The administrator dba at {where} failed at this: Make the database." in said
+        assert "No space left on device" in said
         bed.server.disk.free()
         bed.run(**NO_CHE)
+
+
+@contextmanager
+def first_rule(bed: Bed, rule: str) -> Iterator[None]:
+    """Have the server let roles in by this rule of pg_hba.conf before all others."""
+    access = Path(bed.server.sql("SHOW hba_file;"))
+    rules = access.read_text(encoding="ascii")
+    try:
+        access.write_text(f"{rule}\n{rules}", encoding="ascii")
+        bed.server.sql("SELECT pg_reload_conf();")
+        yield
+    finally:
+        access.write_text(rules, encoding="ascii")
+        bed.server.sql("SELECT pg_reload_conf();")
 
 
 def checluster(bed: Bed) -> Any:

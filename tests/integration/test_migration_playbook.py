@@ -121,12 +121,24 @@ def test_the_documented_commit(story: Story) -> None:
     assert story.play("-e", "external_postgresql_commit=true").changed == 0
 
 
+def test_the_same_database_in_other_words_is_no_move(story: Story) -> None:
+    """What moved the databases is still among the variables."""
+    before = story.figures()
+    played = story.play(tls="require")
+    assert "The databases have moved" not in played.told
+    changes = {"tls": "require", "identity_password": "s3cr3t-another"}
+    story.play(**changes)
+    assert story.bed.held("che-identity-database") == {"password": "s3cr3t-another"}
+    assert story.figures() == before
+    assert story.play(**changes).changed == 0
+
+
 @pytest.mark.parametrize(
-    ("option", "secret"), [("user", "credentials_secret"), ("identity_password", "identity_secret")]
+    ("option", "secret"), [("password", "credentials_secret"), ("identity_password", "identity_secret")]
 )
 def test_what_opens_a_database_that_is_to_be_moved_stays(story: Story, option: str, secret: str) -> None:
     before, there = story.bed.home.versions(), story.bed.state()
-    played = story.try_to_play(**{option: "somebody else"})
+    played = story.try_to_play(**{"database": "elsewhere", option: "somebody else"})
     assert played.failed
     assert f"Name another one with external_postgresql_{secret}." in played.told
     assert (story.bed.home.versions(), story.bed.state()) == (before, there)

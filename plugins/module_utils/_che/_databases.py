@@ -155,7 +155,7 @@ def find_external_databases(
     if not external_database(cluster):
         return ()
     held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
-    place = _external_place(cluster)
+    place = external_place(cluster)
     found = [_che_database(cluster, held)]
     if _KEYCLOAK_DEPLOYMENT in {name_of(deployment) for deployment in deployments}:
         found.append(_keycloak_database(cluster, held))
@@ -166,7 +166,12 @@ def find_external_databases(
     )
 
 
-def _external_place(cluster: CheCluster) -> JdbcPlace:
+def external_place(cluster: CheCluster) -> JdbcPlace:
+    """Where Che's own database is, when it is external.
+
+    Raises:
+        UnusableServerError: The CheCluster does not say where, or can't be understood.
+    """
     generation, on = cluster.generation, f"CheCluster {cluster.namespace}/{cluster.name}"
     url = cluster.setting(f"{generation.properties}.{JDBC_URL}")
     if url:
@@ -197,12 +202,20 @@ def _finders(
 def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     generation = cluster.generation
     name = cluster.setting(generation.database_name) or _NAME
-    secret = cluster.setting(generation.database_secret)
+    secret = database_secret_of(cluster)
     user, password = cluster.setting(generation.database_user), cluster.setting(generation.database_password)
-    if secret or not (user and password):
-        secret = secret or "postgres-credentials"
+    if secret:
         user, password = secrets.value(secret, "user"), secrets.value(secret, "password")
     return Database("che", name, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, user, password)
+
+
+def database_secret_of(cluster: CheCluster) -> str:
+    """The Secret that opens Che's own database; empty where the CheCluster holds the credentials itself."""
+    generation = cluster.generation
+    secret = cluster.setting(generation.database_secret)
+    if secret or (cluster.setting(generation.database_user) and cluster.setting(generation.database_password)):
+        return secret
+    return "postgres-credentials"
 
 
 def identity_secret_of(cluster: CheCluster) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._che._cluster import
 from ansible_collections.community.che.plugins.module_utils._che._move import says
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
+from ansible_collections.community.che.plugins.module_utils._external_database._concerned import CHE
 from ansible_collections.community.che.plugins.module_utils._external_database._configure import (
     generation_of,
     write_settings,
@@ -46,7 +47,7 @@ def switch(work: Work, to: Direction) -> None:
         # It says so already, and nobody knows since when.
         return
     if str(live) == journal.content.generation:
-        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, live)
+        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, {CHE: live})
 
 
 def _says(work: Work, che: CheCluster, to: Direction) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._databases import (
+    database_secret_of,
     find_databases,
     find_external_databases,
 )
 from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError, UnusableServerError
+from ansible_collections.community.che.plugins.module_utils._che._external import ExternalDatabase, leads_elsewhere
 from ansible_collections.community.che.plugins.module_utils._che._jdbc import JdbcPlace, parse_jdbc_url
 from unit.plugins.module_utils._che.test_databases import CHE_SECRET, V1, V2, che_cluster, deployments, secret
 
@@ -62,6 +64,36 @@ def test_keycloak_s_database_is_on_the_same_server() -> None:
 @pytest.mark.parametrize("spec", [{}, {"database": {"externalDb": False, "chePostgresHostName": "db.example"}}])
 def test_an_installation_with_its_own_server_has_none(spec: dict[str, Any]) -> None:
     assert find_external_databases(che_cluster(V1, **spec), deployments("postgres"), [CHE_SECRET]) == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({}, "postgres-credentials"),
+        ({"chePostgresSecret": "own"}, "own"),
+        ({"chePostgresUser": "che"}, "postgres-credentials"),
+        ({"chePostgresUser": "che", "chePostgresPassword": "p"}, ""),
+    ],
+)
+def test_the_secret_is_told_that_the_operator_takes(spec: dict[str, Any], named: str) -> None:
+    assert database_secret_of(che_cluster(V1, database=spec)) == named
+
+
+@pytest.mark.parametrize(
+    ("spec", "used"),
+    [
+        (SERVER, True),
+        ({**SERVER, "chePostgresPort": "5432", "chePostgresDb": "dbche"}, True),
+        ({**SERVER, "chePostgresPort": "6432"}, False),
+        ({**SERVER, "chePostgresDb": "mine"}, False),
+        ({**SERVER, "externalDb": False}, False),
+        # It does not say where.
+        ({"externalDb": True}, False),
+    ],
+)
+def test_whether_a_database_is_the_one_that_che_uses(spec: dict[str, Any], used: bool) -> None:
+    wanted = ExternalDatabase("db.example", 5432, "dbche", "login")
+    assert leads_elsewhere(che_cluster(V1, database=spec), wanted) is not used
 
 
 def test_a_che_without_a_database_ignores_what_is_said_of_one() -> None:
