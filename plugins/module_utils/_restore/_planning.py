@@ -19,7 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._desired im
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._kept_secrets import without_what_stays
 from ansible_collections.community.che.plugins.module_utils._restore._logins import changed_logins, login_checks
-from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live
+from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live, completions
 from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator
 from ansible_collections.community.che.plugins.module_utils._restore._places import source_of, target_of
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, Step, plan_objects
@@ -46,7 +46,8 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
     target = target_of(cluster, request.namespace, live, name, operator, saved)
     wanted = desired(fetched, source_of(saved), target, request)
     left = without_what_stays(cluster, request, wanted.objects, live, name, target.che_version)
-    steps = plan_objects(left.objects, live, leave_existing=request.existing == KEEP)
+    additions = completions(cluster, left.objects, live)
+    steps = plan_objects(left.objects, live, leave_existing=request.existing == KEEP, completed=additions)
     question = DatabaseQuestion(cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None)
     return Plan(
         fetched=fetched,

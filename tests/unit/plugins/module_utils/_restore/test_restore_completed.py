@@ -183,7 +183,7 @@ def test_what_somebody_else_changes_meanwhile_and_the_restore_keeps_is_a_warning
     assert result["committed"] is True
     assert [warning for warning in result["warnings"] if "openvsx-credentials" in warning]
     assert (che.at(SECRET, "openvsx-credentials", "che") or {})["data"] == rotated
-    assert restore(che.cluster, replace(REQUEST, run_id="r3"))["changed"] is True
+    assert restore(che.cluster, replace(REQUEST, run_id="r3", check_mode=True))["changed"] is True
 
 
 def test_a_host_that_the_operator_of_v1_makes_up_anew_is_no_difference(
