@@ -3,8 +3,8 @@
 
 """How long Che is away at the cut-over, by the size of its database: it must not grow with it.
 
-The floor of each row is the same of the smallest database, restored by turns in the same run. Che's own start takes from
-one to a few seconds, and is looked at now and then: so the median of several rounds counts, and not the luckiest one.
+The floor of each row is the same of the smallest database, restored by turns in the same run. Che's own start takes
+from one to a few seconds, and is looked at now and then: so the median of several rounds counts, not the luckiest one.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # Benchmarks
 
-Written by `make benchmarks`. Each row is measured against its floor, the same work by hand unless it says against what,
-in the same run on the same machine, by turns, and the best of each side's runs is taken; of the cut-over and the move,
-which wait for Che's own start, the median. The ratio is what counts; the seconds only say how large the work was. Where a
-ratio is above the most that stands beside it, `make benchmarks` fails.
+Written by `make benchmarks`. Each row is measured against its floor, the same work by hand unless it says against
+what, in the same run on the same machine, by turns, and the best of each side's runs is taken; of the cut-over and the
+move, which wait for Che's own start, the median. The ratio is what counts; the seconds only say how large the work was.
+Where a ratio is above the most that stands beside it, `make benchmarks` fails.
 """
 
 

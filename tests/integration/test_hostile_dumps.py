@@ -111,11 +111,11 @@ FILTERED = r"an old psql might obey this dump, for line \d+ of the dump has a"
 
 
 def cases(found: Iterable[str], always: Collection[str]) -> list[Any]:
-    """The cases of a test; those that were ever the way in are of every run."""
+    """The cases of a test; the best known ways to run a program are of every run."""
     return [pytest.param(case, marks=[pytest.mark.always] if case in always else []) for case in found]
 
 
-@pytest.mark.soak(keep=3)
+@pytest.mark.soak(keep=2)
 @pytest.mark.parametrize("name", cases(COMMANDS, always=["shell", "copy from a program"]))
 @pytest.mark.parametrize("psql", ["new", "old"])
 def test_commands_to_psql(bed: DatabaseBed, tmp_path: Path, name: str, psql: str) -> None:
