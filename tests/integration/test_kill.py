@@ -20,14 +20,14 @@ from integration.killing import (
     CHUNKS,
     DATABASE,
     JOB,
-    MOMENTS,
     PROCESS,
     RANDOM_MOMENTS,
-    STEPS,
+    WHEN,
     AfterSteps,
     AtRandom,
     Moment,
     earlier,
+    kills,
     places,
     strike,
     there,
@@ -39,6 +39,8 @@ pytestmark = pytest.mark.integration
 
 NAMESPACE = "it-kill"
 SERVER_NAMESPACE = "it-kill-server"
+# Those of an abort that has everything to put back.
+ABORT_STEPS = 20
 RESTORE, BACKUP = "cluster_restore", "cluster_backup"
 
 
@@ -122,7 +124,7 @@ def test_a_restore_that_is_killed_after_a_step(story: Story, steps: list[str], w
 
 
 @pytest.mark.soak(keep=1)
-@pytest.mark.parametrize("when", MOMENTS, ids=str)
+@pytest.mark.parametrize("when", WHEN[PROCESS], ids=str)
 def test_a_restore_that_is_killed_at_a_random_moment(story: Story, steps: list[str], when: AtRandom) -> None:
     chance = random.Random(f"{SEED} {when}")
     numbers = there(PROCESS, steps)
@@ -134,8 +136,7 @@ def test_a_restore_that_is_killed_at_a_random_moment(story: Story, steps: list[s
 
 
 @pytest.mark.soak(keep=1)
-@pytest.mark.parametrize("when", [*STEPS, *MOMENTS], ids=str)
-@pytest.mark.parametrize("victim", [DATABASE, JOB])
+@pytest.mark.parametrize(("victim", "when"), kills(DATABASE, JOB), ids=str)
 def test_a_restore_whose_database_or_job_is_killed(
     story: Story, steps: list[str], victim: str, when: AfterSteps | AtRandom
 ) -> None:
@@ -149,6 +150,12 @@ def test_a_restore_whose_database_or_job_is_killed(
         else:
             story.kills[f"{victim} killed"] += 1
             came_to_its_end(story)
+
+
+def undoable(steps: Sequence[str]) -> list[int]:
+    """The steps from the first note in the journal on until Che is started with what was restored."""
+    noted = next(number for number, step in enumerate(steps, 1) if step.endswith("/che-restore-journal"))
+    return list(range(noted, max(number for number, step in enumerate(steps, 1) if "/pods/" in step) + 1))
 
 
 @pytest.mark.soak(keep=1)
@@ -165,9 +172,9 @@ def test_an_abort_that_is_killed(story: Story, steps: list[str], moment: int) ->
         # It had not so many steps.
         most = story.count()
         assert story.differences(story.changed) == []
-    story.kills["restore, before its abort"] += 1
+    story.kills["restore that is aborted"] += 1
     story.end("aborted", "abort")
-    assert story.is_changed, "the restore went on"
+    assert story.is_changed, "the restore had ended"
 
 
 @pytest.fixture(scope="module")
@@ -233,14 +240,8 @@ def test_a_backup_that_is_killed_after_a_step(story: Story, backup_steps: list[s
         judge(story, before, proof, [1 if sealed else 0])
 
 
-BACKUP_KILLS = [
-    *((PROCESS, when) for when in MOMENTS),
-    *((victim, when) for victim in (DATABASE, JOB) for when in (*STEPS, *MOMENTS)),
-]
-
-
 @pytest.mark.soak(keep=1)
-@pytest.mark.parametrize(("victim", "when"), BACKUP_KILLS, ids=str)
+@pytest.mark.parametrize(("victim", "when"), kills(PROCESS, DATABASE, JOB), ids=str)
 def test_a_backup_in_which_somebody_is_killed(
     story: Story, backup_steps: list[str], victim: str, when: AfterSteps | AtRandom
 ) -> None:
