@@ -96,6 +96,7 @@ ONE_DATABASE_SUITE = pytest(
         for name in (
             *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
             "rbac_databases",
+            "migration_elsewhere",
         )
     ),
     minutes=30,
