@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -248,6 +248,7 @@ def write_settings(
     patch: Mapping[str, Any],
     deadline: Deadline,
     before: Mapping[str, int | None],
+    besides: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a JSON merge patch of a CheCluster's spec, and wait until its operator has done something about it.
 
@@ -258,11 +259,13 @@ def write_settings(
         deadline: When to give up.
         before: For each role whose Deployment the operator has to write anew, what ``generation_of`` said before
             anything of this was written. One that there was none of is waited for if it is Che's own.
+        besides: Changes what else its operator goes by, as soon as the CheCluster is written.
 
     Raises:
         WaitExpired: It does nothing about it.
     """
     cluster.merge(che_cluster_kind(cluster), che.name, che.namespace, {"spec": patch})
+    besides()
 
     def is_done() -> bool | None:
         return all(generation_of(cluster, che.namespace, role) != before[role] for role in awaited) or None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Literal
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import (
@@ -47,7 +48,14 @@ def switch(work: Work, to: Direction) -> None:
         # It says so already, and nobody knows since when.
         return
     if str(live) == journal.content.generation:
-        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, {CHE: live})
+        # Che's operator starts Che anew for other authorities, too: at once with the way back it does so only once, and
+        # what it does for them alone is not taken for that.
+        besides = partial(_trust_as_before, work) if to == "back" else lambda: None
+        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, {CHE: live}, besides)
+
+
+def _trust_as_before(work: Work) -> None:
+    trust_as_before(work.cluster, work.namespace, work.way.trusted, work.way.authorities)
 
 
 def _says(work: Work, che: CheCluster, to: Direction) -> bool:
@@ -94,8 +102,7 @@ def put_back(work: Work) -> None:
     for role, target in work.targets.items():
         work.run.warnings += target.take_out(is_filled=role in work.filled, is_used=held.switched)
     require_said(work, "back")
-    # Not before: Che's operator starts Che anew for this, which would be taken for the way back.
-    trust_as_before(work.cluster, work.namespace, work.way.trusted, work.way.authorities)
+    _trust_as_before(work)
     journal.close()
 
 
