@@ -5,15 +5,29 @@
 
 from __future__ import annotations
 
-import os
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-SEED = int(os.environ.get("CHE_TEST_SEED", "1"))
+from tools.seed import chosen_seed
+
+SEED = chosen_seed()
 
 T = TypeVar("T")
+
+
+class Item(Protocol):
+    """A test as pytest has collected it."""
+
+    @property
+    def nodeid(self) -> str: ...
+
+    def get_closest_marker(self, name: str) -> Any: ...
+
+
+AnItem = TypeVar("AnItem", bound=Item)
 
 
 @dataclass
@@ -34,3 +48,32 @@ def sampled(values: Sequence[T], of: Sequence[T] = ()) -> Sequence[T]:
         of: What a sample is taken of, where other tests see to the rest in every run.
     """
     return values if EXTENT.whole else (random.Random(SEED).choice(of or values),)
+
+
+def left_out(items: Sequence[AnItem], seed: int = SEED) -> list[AnItem]:
+    """The tests that a sample does without: some cases of each soak test, and all but one of the soak suites."""
+    cases: dict[str, list[AnItem]] = defaultdict(list)
+    suites: dict[str, list[AnItem]] = defaultdict(list)
+    for item in items:
+        suite = item.get_closest_marker("soak_suite")
+        if suite:
+            suites[suite.args[0]].append(item)
+        if item.get_closest_marker("soak"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    chance = random.Random(seed)
+    dropped = {item.nodeid for group in cases.values() for item in group}
+    dropped -= {item.nodeid for _, group in sorted(cases.items()) for item in _kept(group, chance)}
+    if suites:
+        names = sorted(suites)
+        # By the names too: groups of the same size would always take the one at the same place.
+        taken = random.Random(f"{seed} {names}").choice(names)
+        dropped |= {item.nodeid for name in names if name != taken for item in suites[name]}
+    return [item for item in items if item.nodeid in dropped]
+
+
+def _kept(group: list[AnItem], chance: random.Random) -> list[AnItem]:
+    """The cases of a soak test that are kept: those that every run takes, and as many others as its marker says."""
+    always = [item for item in group if item.get_closest_marker("always")]
+    others = [item for item in group if item not in always]
+    count = group[0].get_closest_marker("soak").kwargs.get("keep", 1)
+    return always + chance.sample(others, min(len(others), count))

@@ -34,8 +34,8 @@ options:
   tls:
     description:
       - How the server is spoken to, in PostgreSQL's own words for C(sslmode).
-      - Only V(verify-ca) and V(verify-full) make sure whose server it is; V(verify-full) holds its name against its
-        certificate as well.
+      - Only V(verify-ca) and V(verify-full) make sure whose server it is, all others bring a warning; V(verify-full)
+        holds its name against its certificate as well.
     type: str
     choices: [disable, prefer, require, verify-ca, verify-full]
     default: prefer
@@ -43,7 +43,11 @@ options:
     description: The certificates of the authorities that may have signed the server's own, as PEM.
     type: str
   connections:
-    description: How many connections must be free.
+    description:
+      - How many connections must be free. Those that the role has in the database already count as such, as Che's own
+        may be open.
+      - With an identity provider each of the two databases needs as many.
+      - Fewer bring a warning where Che works with the database already.
     type: int
     default: 20
   latency_ms:

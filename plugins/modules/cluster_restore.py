@@ -60,6 +60,8 @@ options:
       - Whether the restore is committed once it is verified, which removes the databases that it replaced.
       - With V(false) they are kept, and so is the way back by O(state=aborted), until the task is run again with
         V(true).
+      - A database that was written to after the safety backup, and before it was replaced, holds what is in no backup.
+        It is kept with V(true) too, with a warning that says so, and removed when the task is run again.
     type: bool
     default: true
     version_added: 0.2.0
@@ -271,7 +273,7 @@ plan:
           type: list
           elements: str
         note:
-          description: Why it is left, and where its dump is kept.
+          description: Why it is left, and where its dump is kept; or what is lost when it is restored.
           type: str
           version_added: 0.2.0
     left_alone:
@@ -373,7 +375,7 @@ committed:
   description:
     - Whether this task has committed the restore. The databases that were replaced are removed then, so that there is
       no way back but a backup.
-    - V(false) also when there was nothing to restore.
+    - V(false) also when there was nothing to restore, and when a database is kept that holds what is in no backup.
   returned: success
   type: bool
   version_added: 0.2.0

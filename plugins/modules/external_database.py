@@ -19,7 +19,10 @@ description:
   - Che has no database since 7.62. For such a Che the task fails, instead of writing fields that nobody reads.
   - What Che holds in the database that it uses now is not moved. Where that would be left behind the task fails unless
     O(leave_data=true).
-  - Where there is no CheCluster yet, nothing is done, and RV(patch) holds what is to be in the one that is to be made.
+  - A Che that was ready before, and does not become ready with the other database in time, is brought back to the one
+    that it used before. One that was not ready before stays with the new settings, and what was there before is told.
+  - Where there is no CheCluster yet, RV(patch) holds what is to be in the one that is to be made. All that is done then
+    is to make O(ca_certificate) known to it.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - community.che.common
@@ -31,6 +34,8 @@ options:
       - A Secret of the namespace with the key C(password), which opens the database C(keycloak) on the same server to
         the role of that name.
       - For a v1 CheCluster whose operator runs an identity provider; any other ignores it.
+      - By default the one that the CheCluster names already. Where it names none, a Che with an identity provider does
+        not go to another server, as nobody could log in there.
     type: str
   che_cluster:
     description: The CheCluster's name, where there are several in the namespace.
@@ -50,7 +55,8 @@ options:
     default: false
 attributes:
   diff_mode:
-    description: Returns what changes in the CheCluster.
+    description: >-
+      Returns what changes in the CheCluster, and in the ConfigMap with O(ca_certificate). Passwords are hidden.
     support: full
   idempotent:
     description: A CheCluster that says all of it stays as it is.

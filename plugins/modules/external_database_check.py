@@ -113,7 +113,9 @@ server:
       description: Whether it may make temporary tables.
       type: bool
     may_create_in_public:
-      description: Whether it may make tables in the schema C(public).
+      description:
+        - Whether it may make tables in the schema C(public), and use what is in there.
+        - The owner of the database may lack that, where the schema is another role's.
       type: bool
     read_only:
       description: Whether the server takes no writes.
@@ -134,6 +136,15 @@ server:
       type: int
     free_connections:
       description: How many more connections the role may open.
+      type: int
+    free_on_server:
+      description: How many more the server has for ordinary roles, whatever the limits of this one are.
+      type: int
+    own_connections:
+      description: How many the role has in this database already, as Che's own has once Che works with it.
+      type: int
+    connection_limit:
+      description: The least C(CONNECTION LIMIT) that the database or the role has; V(-1) where there is none.
       type: int
     connect_seconds:
       description: How long the first connection took.

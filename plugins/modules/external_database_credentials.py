@@ -33,8 +33,8 @@ options:
     type: str
 attributes:
   diff_mode:
-    description: What changes is secret, and not shown.
-    support: none
+    description: Returns the Secret's labels, its keys, and which of them change. Of the values only the user is shown.
+    support: full
   idempotent:
     description: A Secret that holds what is wanted stays as it is.
     support: full

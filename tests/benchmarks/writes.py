@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Creating, writing and finding an installation's objects, against the same by hand with 8 threads.
+"""Writing an installation's objects as a restore does, against the same by hand with 8 threads, and finding them.
 
-``create`` is the POSTs alone, ``write`` is a restore's whole phase of objects: a dry run of each, then its POST.
+A restore looks for what is there, has the API server check every object in a dry run, then sends the POSTs. Its writing
+is measured as a whole, and from the first of these POSTs to the end of the last.
 
-Each measurement is a process of its own: ``python -m benchmarks.writes ours|bare create|write|find NAMESPACE COUNT``.
+Each measurement is a process of its own: ``python -m benchmarks.writes ours|bare NAMESPACE COUNT``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from integration.che_bed import Cluster, installation, manifests
 
@@ -34,75 +36,101 @@ Object = dict[str, Any]
 
 
 def measure(cluster: Cluster, namespace: str, count: int) -> list[Row]:
-    """Create the same objects by turns in all ways, each time in a new namespace, and find them there."""
-    seconds: dict[tuple[str, str], list[float]] = {}
+    """Write the same objects by turns both ways, each time in a new namespace, and find them there."""
+    measured: dict[str, list[dict[str, float]]] = {"ours": [], "bare": []}
     places = []
     for number in range(ROUNDS):
         for way in ("ours", "bare") if number % 2 else ("bare", "ours"):
-            for whats in (("create", "find"), ("write",)):
-                places.append(f"{namespace}-{way}-{whats[0]}{number}")
-                cluster.apply_all([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": places[-1]}}])
-                for what in whats:
-                    seconds.setdefault((what, way), []).append(_in_a_process(way, what, places[-1], count))
+            places.append(f"{namespace}-{way}-{number}")
+            cluster.apply_all([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": places[-1]}}])
+            measured[way].append(_in_a_process(way, places[-1], count))
     # Not in between: the API server would still be at it when the next ones are created.
     for wait in (False, True):
         for place in places:
             installation.destroy_namespace(cluster, place, wait=wait)
-    best = {key: min(measured) for key, measured in seconds.items()}
-    ours, bare = best["write", "ours"], best["write", "bare"]
+    return _rows(measured, count)
+
+
+def _rows(measured: dict[str, list[dict[str, float]]], count: int) -> list[Row]:
+    def best(way: str, what: str) -> float:
+        return min(one[what] for one in measured[way])
+
+    create, write = f"a restore's POSTs of {count} objects", f"a restore's whole writing of {count} objects"
+    whole = f"{write} (look, dry runs, POSTs)"
     return [
-        Row(f"creating {count} objects, 8 at a time", best["create", "ours"], best["create", "bare"], MOST),
-        Row(f"a restore's writes of {count} objects: dry run, then POST", ours, bare, MOST),
-        Row(f"a restore's writes of {count} objects, against POSTs alone", ours, best["create", "bare"]),
-        Row(f"finding {count} objects by name", best["find", "ours"], best["find", "bare"]),
+        Row(f"{create}, against plain POSTs by 8 threads", best("ours", "create"), best("bare", "create"), MOST),
+        Row(f"{whole}, against plain dry runs and POSTs", best("ours", "write"), best("bare", "write"), MOST),
+        Row(f"{whole}, against plain POSTs alone", best("ours", "write"), best("bare", "create")),
+        Row(f"finding {count} objects by name", best("ours", "find"), best("bare", "find")),
     ]
 
 
-def _in_a_process(way: str, what: str, namespace: str, count: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.writes", way, what, namespace, str(count)]
+def _in_a_process(way: str, namespace: str, count: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.writes", way, namespace, str(count)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(done.stdout)["seconds"])
+    seconds: dict[str, float] = json.loads(done.stdout)
+    return seconds
 
 
-def ours(what: str, namespace: str, objects: list[Object]) -> float:
-    """As a restore creates, writes and finds objects."""
-    from ansible_collections.community.che.plugins.module_utils._kube._bulk import run_all
+def ours(namespace: str, objects: list[Object]) -> dict[str, float]:
+    """As a restore writes and finds objects: under its Lease, and as one that may have been interrupted."""
     from ansible_collections.community.che.plugins.module_utils._kube._connect import connect_cluster
     from ansible_collections.community.che.plugins.module_utils._kube._find import find_many
-    from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, SECRET
+    from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, NAMESPACE, SECRET
+    from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
     from ansible_collections.community.che.plugins.module_utils._restore._objects import write
     from ansible_collections.community.che.plugins.module_utils._restore._plan import plan_objects
 
     cluster = connect_cluster({})
     steps = plan_objects(objects, {})
-    began = time.monotonic()
-    if what == "create":
-        run_all([partial(cluster.create, obj) for obj in objects]).require()
-        return time.monotonic() - began
-    if what == "write":
-        write(cluster, steps)
-        return time.monotonic() - began
-    found = 0
+    began = str(cluster.get(NAMESPACE, namespace)["metadata"]["creationTimestamp"])
+    seconds = {}
+    with held_lease(cluster, namespace, "benchmark", "measuring", patience=10) as held, _posts() as posts:
+        start = time.monotonic()
+        write(held, steps, began)
+        seconds["write"] = time.monotonic() - start
+    assert len(posts) == len(objects)
+    seconds["create"] = max(end for _start, end in posts) - min(start for start, _end in posts)
+    start, found = time.monotonic(), 0
     for kind in (CONFIG_MAP, SECRET):
         names = {obj["metadata"]["name"] for obj in objects if obj["kind"] == kind.kind}
         found += len(find_many(cluster, kind, names, namespace))
-    seconds = time.monotonic() - began
+    seconds["find"] = time.monotonic() - start
     assert found == len(objects)
     return seconds
 
 
-def bare(what: str, namespace: str, objects: list[Object]) -> float:
-    """Nothing but requests: a POST for each object, or two, or the pages of two lists."""
+@contextmanager
+def _posts() -> Iterator[list[tuple[float, float]]]:
+    """When each POST that is no dry run begins and ends."""
+    from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster as Requests
+
+    seen: list[tuple[float, float]] = []
+    send: Any = Requests._send
+
+    def timed(self: Any, method: str, path: str, query: Any, *rest: Any) -> Any:
+        start = time.monotonic()
+        try:
+            return send(self, method, path, query, *rest)
+        finally:
+            if method == "post" and "dryRun" not in query:
+                seen.append((start, time.monotonic()))
+
+    with patch.object(Requests, "_send", timed):
+        yield seen
+
+
+def bare(namespace: str, objects: list[Object]) -> dict[str, float]:
+    """Nothing but requests: two POSTs for each object, of which the first is a dry run, and the pages of two lists."""
     http, host = pool()
     root = f"{host}/api/v1/namespaces/{namespace}"
-    work: dict[str, Callable[[], None]] = {
-        "create": lambda: create_all(http, root, objects),
-        "write": lambda: [create_all(http, root, objects, dry_run) for dry_run in (True, False)][-1],
-        "find": lambda: _find(http, root, len(objects)),
-    }
     began = time.monotonic()
-    work[what]()
-    return time.monotonic() - began
+    create_all(http, root, objects, dry_run=True)
+    checked = time.monotonic()
+    create_all(http, root, objects)
+    created = time.monotonic()
+    assert sum(len(list_all(http, root, plural)) for plural in PLURALS.values()) >= len(objects)
+    return {"create": created - checked, "write": created - began, "find": time.monotonic() - created}
 
 
 def pool() -> tuple[Any, str]:
@@ -148,11 +176,6 @@ def list_all(http: Any, root: str, plural: str) -> dict[str, Object]:
             return found
 
 
-def _find(http: Any, root: str, count: int) -> None:
-    assert sum(len(list_all(http, root, plural)) for plural in PLURALS.values()) >= count
-
-
 if __name__ == "__main__":
-    way, what, namespace, count = sys.argv[1:]
-    run = {"ours": ours, "bare": bare}[way]
-    print(json.dumps({"seconds": run(what, namespace, manifests.extra(int(count), namespace))}))
+    way, namespace, count = sys.argv[1:]
+    print(json.dumps({"ours": ours, "bare": bare}[way](namespace, manifests.extra(int(count), namespace))))

@@ -10,6 +10,7 @@ what the real one says, exec's websockets included.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import random
 import select
@@ -19,8 +20,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,19 +31,46 @@ import yaml
 
 _CHUNK = 65536
 _HEAD = 65536
-_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_END_OF_HEAD = b"\r\n\r\n"
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+READS = ("GET",)
 _REASONS = {409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
 
+
+@dataclass(frozen=True)
+class Cut:
+    """A stream is cut off once the server has sent so many bytes of it."""
+
+    after: int
+
+
 # Called for each request with its method and path: a status to refuse it with, "lose" to carry it out and lose the
-# answer, or None to pass it on.
+# answer, a Cut for a stream, or None to pass it on.
 Fault = Callable[[str, str], Any]
 
 
-def now_and_then(chance: random.Random, faults: list[Any], share: float = 0.1) -> Fault:
-    """A fault for a share of the writing requests, of a kind that is drawn each time."""
+def now_and_then(
+    chance: random.Random, faults: Sequence[Any], methods: Sequence[str] = WRITES, share: int = 10
+) -> Fault:
+    """A fault for one of so many requests with these methods: which one, and of what kind, is drawn each time."""
+    numbers, drawn = itertools.count(), chance.random()
 
     def choose(method: str, _path: str) -> Any:
-        return chance.choice(faults) if method in _WRITES and chance.random() < share else None
+        if method not in methods:
+            return None
+        group, place = divmod(next(numbers), share)
+        own = random.Random(f"{drawn} {group}")
+        return own.choice(faults) if own.randrange(share) == place else None
+
+    return choose
+
+
+def at_stream(number: int, cut: Cut) -> Fault:
+    """Cut one of the streams to programs in pods: the first is number 1."""
+    numbers = itertools.count(1)
+
+    def choose(_method: str, path: str) -> Any:
+        return cut if path.endswith("/exec") and next(numbers) == number else None
 
     return choose
 
@@ -64,6 +93,8 @@ class FaultyApi:
         self.fault: Fault = lambda _method, _path: None
         #: How often each fault has happened.
         self.happened: Counter[str] = Counter()
+        #: How many streams to programs in pods there were.
+        self.streams = 0
         self._away_until = 0.0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -104,7 +135,9 @@ class FaultyApi:
                 return
             first, *headers = head.decode("latin-1").split("\r\n")
             method, path, _version = first.split(" ", 2)
-            fault = self.fault(method, path.partition("?")[0])
+            path = path.partition("?")[0]
+            self.streams += path.endswith("/exec")
+            fault = self.fault(method, path)
             if time.monotonic() < self._away_until:
                 return
             if isinstance(fault, int):
@@ -112,9 +145,9 @@ class FaultyApi:
                 _drain(client, headers, body)
                 client.sendall(_refusal(fault))
                 return
-            self._pass_on(client, first, headers, body, lose=fault == "lose")
+            self._pass_on(client, first, headers, body, fault)
 
-    def _pass_on(self, client: socket.socket, first: str, headers: list[str], body: bytes, lose: bool) -> None:
+    def _pass_on(self, client: socket.socket, first: str, headers: list[str], body: bytes, fault: Any) -> None:
         upgrade = any(header.lower().startswith("upgrade:") for header in headers)
         kept = [header for header in headers if upgrade or not header.lower().startswith("connection:")]
         kept = [header for header in kept if not header.lower().startswith("host:")]
@@ -125,9 +158,11 @@ class FaultyApi:
             with self._context.wrap_socket(raw, server_hostname=self._target[0]) as server:
                 server.sendall(request.encode("latin-1") + body)
                 _send_rest(client, server, headers, body)
-                if lose:
+                if fault == "lose":
                     self.happened["lost answer"] += 1
                     server.recv(_CHUNK)
+                elif isinstance(fault, Cut):
+                    self.happened["cut stream"] += _relay(client, server, fault.after)
                 else:
                     _relay(client, server)
 
@@ -140,12 +175,12 @@ def _pem(section: dict[str, Any], name: str) -> bytes:
 
 def _read_head(client: socket.socket) -> tuple[bytes, bytes, bytes]:
     data = b""
-    while b"\r\n\r\n" not in data and len(data) < _HEAD:
+    while _END_OF_HEAD not in data and len(data) < _HEAD:
         piece = client.recv(_CHUNK)
         if not piece:
             return b"", b"", b""
         data += piece
-    return data.partition(b"\r\n\r\n")
+    return data.partition(_END_OF_HEAD)
 
 
 def _length(headers: list[str]) -> int:
@@ -169,15 +204,31 @@ def _send_rest(client: socket.socket, server: ssl.SSLSocket, headers: list[str],
         left -= len(piece)
 
 
-def _relay(client: socket.socket, server: ssl.SSLSocket) -> None:
-    """Pass on what comes from either side, in one thread: TLS is not for two."""
+def _relay(client: socket.socket, server: ssl.SSLSocket, at_most: int | None = None) -> bool:
+    """Pass on what comes from either side, in one thread: TLS is not for two.
+
+    Args:
+        client: One side.
+        server: The other.
+        at_most: How many bytes of the answer, after its head, the client is to get.
+
+    Returns:
+        Whether it was cut off there.
+    """
+    answer = b""
     while True:
         ready = [server] if server.pending() else select.select([client, server], [], [])[0]
         for source, target in ((server, client), (client, server)):
             if source in ready:
                 piece = source.recv(_CHUNK)
                 if not piece:
-                    return
+                    return False
+                if source is server and at_most is not None:
+                    answer += piece
+                    too_many = len(answer.partition(_END_OF_HEAD)[2]) - at_most
+                    if too_many > 0:
+                        target.sendall(piece[:-too_many])
+                        return True
                 target.sendall(piece)
 
 

@@ -6,6 +6,7 @@
 A step is whatever changes something outside of the process: a writing request to the API server, a script in the
 database's pod, a snapshot in the repository. Renewals beside the work are none, as they come when they like. The file
 that CHE_STEPS names gets a line for each; CHE_KILL_AT is the number of the last one, and 0 or nothing lets it live.
+CHE_KILL_BY is the signal that it sends itself then, by which it may also stand still instead.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Steps:
     def __init__(self) -> None:
         self._log = Path(os.environ["CHE_STEPS"])
         self._last = int(os.environ.get("CHE_KILL_AT") or 0)
+        self._signal = signal.Signals[os.environ.get("CHE_KILL_BY") or "SIGKILL"]
         self._count = 0
 
     def passed(self, name: str) -> None:
@@ -42,7 +44,7 @@ class Steps:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"{name}\n")
         if self._count == self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 def watch(steps: Steps, owner: type, method: str, name_of: Callable[..., str]) -> None:

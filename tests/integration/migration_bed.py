@@ -50,9 +50,9 @@ class Bed:
         found = proof.figures(self.home.cluster, holder)
         return {key: found[key] for key in ("tables", "sequences", "large_objects")}
 
-    def make_database(self) -> None:
-        self.server.sql(f'DROP DATABASE IF EXISTS "{DATABASE}" WITH (FORCE);')
-        self.server.sql(f'CREATE DATABASE "{DATABASE}" OWNER {self.login.role};')
+    def make_database(self, name: str = DATABASE) -> None:
+        self.server.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
+        self.server.sql(f'CREATE DATABASE "{name}" OWNER {self.login.role};')
 
     @property
     def embedded(self) -> database.Server:
@@ -79,6 +79,14 @@ class Bed:
     def uses_external(self) -> bool:
         """Whether Che's server has a session there."""
         return self.server.sql(SESSIONS) != "0"
+
+    def place(self) -> str:
+        """The database on the other server that the CheCluster names; empty where Che is on its operator's own."""
+        return str(self.che()["spec"]["database"]["chePostgresDb"]) if self.is_external() else ""
+
+    def place_in_use(self) -> str:
+        """The databases on the other server that Che's server has sessions in."""
+        return self.server.sql(SESSIONS.replace("count(*)", "coalesce(string_agg(DISTINCT datname, ', '), '')"))
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from integration.rest_server import free_port
 
 SUPERUSER = "postgres"
 _LOCALE = "C.UTF-8"
+_PSQL = ("-X", "-w", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1")
 _CLUSTER_TOOL = Path(__file__).parents[1] / "cluster" / "cluster"
 
 
@@ -89,24 +92,44 @@ class PostgresServer:
     def psql(self, script: str, database: str = SUPERUSER, role: str = SUPERUSER) -> str:
         """Run a script as the superuser, or as another role, over the server's socket; raises ``CheError``."""
         done = subprocess.run(
-            [programs() / "psql", "-X", "-w", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"],
+            [programs() / "psql", *_PSQL],
             input=script,
             capture_output=True,
             text=True,
             encoding="utf-8",
-            env={
-                "PATH": os.defpath,
-                "PGHOST": str(self.socket),
-                "PGPORT": str(self.port),
-                "PGUSER": role,
-                "PGDATABASE": database,
-                "LC_ALL": "C",
-            },
+            env=self._environment(database, role),
             check=False,
         )
         if done.returncode:
             raise CheError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.removesuffix("\n")
+
+    @contextmanager
+    def session(self, script: str, database: str = SUPERUSER, role: str = SUPERUSER) -> Iterator[None]:
+        """A session that has run a script, which prints nothing, and stays until the end."""
+        with subprocess.Popen(
+            [programs() / "psql", *_PSQL],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment(database, role),
+        ) as psql:
+            assert psql.stdin is not None
+            assert psql.stdout is not None
+            psql.stdin.write(f"{script}\n\\echo ready\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "ready\n"
+            yield
+
+    def _environment(self, database: str, role: str) -> dict[str, str]:
+        return {
+            "PATH": os.defpath,
+            "PGHOST": str(self.socket),
+            "PGPORT": str(self.port),
+            "PGUSER": role,
+            "PGDATABASE": database,
+            "LC_ALL": "C",
+        }
 
     def logged(self) -> str:
         """What the server has written into its log."""

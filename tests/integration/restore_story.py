@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Story:
 
     home: Home
     folder: Path
+    #: The backup that is restored: there may be newer ones, of what was changed.
+    backup: str
     saved: dict[str, Any] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
     is_changed: bool = False
@@ -56,11 +59,24 @@ class Story:
         self.is_changed = True
         self.changed = self.changed or self.home.proof()
 
-    def start(self, last_step: int = 0, module: str = "cluster_restore", **options: Any) -> Running:
+    def start(
+        self,
+        last_step: int = 0,
+        module: str = "cluster_restore",
+        by: signal.Signals = signal.SIGKILL,
+        **options: Any,
+    ) -> Running:
+        """Start a module whose steps are counted, and that sends itself a signal after one of them."""
         log = self.folder / "steps"
         log.unlink(missing_ok=True)
-        environment = {"CHE_STEPS": str(log), "CHE_KILL_AT": str(last_step)}
+        environment = {"CHE_STEPS": str(log), "CHE_KILL_AT": str(last_step), "CHE_KILL_BY": by.name}
+        if module == "cluster_restore":
+            options = {**self.asked(options.get("state", "restored")), **options}
         return self.home.start(module, through="integration.kill_at", environment=environment, **options)
+
+    def asked(self, way: str = "restored") -> dict[str, Any]:
+        """The options of a restore that ends one way or the other."""
+        return {"state": way, "id": self.backup} if way == "restored" else {"state": way}
 
     def log(self) -> list[str]:
         return (self.folder / "steps").read_text(encoding="utf-8").splitlines()
@@ -72,14 +88,14 @@ class Story:
     def end(self, way: str, what: str) -> None:
         """After a kill: end the restore one way or the other, and judge what is there then."""
         self.kills[what] += 1
-        outcome = self.home.start("cluster_restore", state=way).outcome(SECONDS)
+        outcome = self.home.start("cluster_restore", **self.asked(way)).outcome(SECONDS)
         told = f"{what}, {way}: {outcome.message} {outcome.result.get('stages')}"
         committed = way == "aborted" and "is committed" in outcome.message
         if committed or (way == "aborted" and not outcome.failed and not outcome.result["aborted"]):
             # It had come to its end, or not begun; then it must be wholly one or the other.
             way = "restored" if self.differences(self.saved) == [] else "aborted"
             if committed:
-                self.home.run("cluster_restore")
+                self.home.run("cluster_restore", **self.asked())
         else:
             assert not outcome.failed, told
         assert self.differences(self.saved if way == "restored" else self.changed) == [], told

@@ -199,6 +199,22 @@ def test_table_that_the_role_may_not_read_is_named(bed: DatabaseBed) -> None:
     assert "read, or own, that object" in error.next_step
 
 
+@pytest.mark.parametrize("lock", ["ACCESS EXCLUSIVE", "EXCLUSIVE"])
+def test_a_table_that_somebody_has_locked_is_not_waited_for_for_ever(bed: DatabaseBed, lock: str) -> None:
+    """Who only reads has to wait for the strongest lock, and for no other."""
+    database = bed.create(f"locked {lock}", "CREATE TABLE held ();")
+    with bed.postgres.session(f"BEGIN; LOCK TABLE held IN {lock} MODE;", database):
+        environment = {"CHE_LOCK_SECONDS": "2"}
+        with bed.dumping(database, bed.access("locked"), environment=environment) as job:
+            if lock == "EXCLUSIVE":
+                parse_dump_log(job.succeed())
+                return
+            error = dump_fails(job, "dump", seconds=30)
+    assert "canceling statement due to" in error.what
+    assert "Somebody holds a lock" in error.next_step
+    assert Restic(bed.access("locked", initialise=False)).snapshots() == []
+
+
 def test_no_error_shows_more_than_fits(bed: DatabaseBed) -> None:
     many = "".join(f"CREATE TABLE a_rather_long_name_for_a_table_{n} ();" for n in range(500))
     bed.create("many denied", many)

@@ -19,6 +19,7 @@ from ansible_collections.community.che.plugins.module_utils._database import _st
 from ansible_collections.community.che.plugins.module_utils._database._dump import parse_dump_log
 from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, LoadFailed, SwapFailed
 from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
+from ansible_collections.community.che.plugins.module_utils._database._fence import mark
 from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from integration.che_bed import wait_until
@@ -59,6 +60,11 @@ def quick(bed: DatabaseBed, database: str, run: str = "r1") -> _staging.StagedNa
     _staging.prepare(bed.postgres.psql, names, facts, 3600)
     _staging.hand_over(bed.postgres.psql, names, facts, OWNER)
     return names
+
+
+def swap_and_open(bed: DatabaseBed, names: _staging.StagedNames) -> None:
+    _swap.swap(bed.postgres.psql, names)
+    _swap.open_database(bed.postgres.psql, names.database)
 
 
 def one_value(bed: DatabaseBed, sql: str, database: str = "postgres") -> str:
@@ -141,7 +147,7 @@ def test_what_a_database_is_given_is_copied(bed: DatabaseBed, live: str) -> None
     bed.postgres.psql(PROPERTIES.replace("live", live))
     before = bed.facts(live)
     names = quick(bed, live)
-    _swap.swap(bed.postgres.psql, names)
+    swap_and_open(bed, names)
     after = bed.facts(live)
     assert after.properties == before.properties
     for what in ("owner", "encoding", "collate", "ctype", "tablespace", "public_owner"):
@@ -180,7 +186,7 @@ def test_default_privileges_of_any_role_come_back(bed: DatabaseBed) -> None:
         "SELECT * FROM looks_alike",
     ):
         assert one_value(bed, held, names.staged) == one_value(bed, held, database)
-    _swap.swap(bed.postgres.psql, names)
+    swap_and_open(bed, names)
     assert bed.facts(database).properties.default_privileges == before
     _swap.drop_replaced(bed.postgres.psql, names)
 
@@ -240,18 +246,24 @@ def test_encoding_and_locale_are_kept(bed: DatabaseBed, options: str) -> None:
     bed.postgres.psql("CREATE TABLE words AS SELECT chr(233) AS word", "local", OWNER)
     before = bed.facts("local")
     names = restored(bed, "local")
-    _swap.swap(bed.postgres.psql, names)
+    swap_and_open(bed, names)
     after = bed.facts("local")
     for what in ("encoding", "collate", "ctype", "icu_locale"):
         assert getattr(after, what) == getattr(before, what)
     _swap.drop_replaced(bed.postgres.psql, names)
 
 
-def test_clients_that_come_back_get_the_new_database(bed: DatabaseBed, live: str) -> None:
+def test_clients_get_the_new_database_once_it_is_opened(bed: DatabaseBed, live: str) -> None:
     names = restored(bed, live)
     bed.postgres.psql("INSERT INTO one VALUES (2), (3)", live)
     with client_that_comes_back(bed, live) as seen:
         swapped = _swap.swap(bed.postgres.psql, names)
+        count = len(seen)
+        # The first of each client may have been under way.
+        wait_until(lambda: len(seen) > count + 6, 30, lambda: f"nobody comes back: {seen}")
+        assert not [answer for answer in seen[count + 3 :] if answer.isdigit()]
+        assert "1" not in seen
+        _swap.open_database(bed.postgres.psql, live)
     assert swapped.changed
     assert 0 < swapped.outage_seconds < 10
     assert "3" in seen
@@ -266,8 +278,15 @@ def test_swap_twice_and_back_twice(bed: DatabaseBed, live: str) -> None:
     bed.postgres.psql("INSERT INTO one VALUES (2)", live)
     assert _swap.swap(bed.postgres.psql, names).changed
     assert _swap.swap(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
+    assert not _swap.is_open(bed.postgres.psql, live)
+    _swap.open_database(bed.postgres.psql, live)
+    assert _swap.swap(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
+    assert _swap.is_open(bed.postgres.psql, live)
     assert one_value(bed, "SELECT count(*) FROM one", live) == "1"
     assert _swap.swap_back(bed.postgres.psql, names).changed
+    assert _swap.swap_back(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
+    assert not _swap.is_open(bed.postgres.psql, live)
+    _swap.open_database(bed.postgres.psql, live)
     assert _swap.swap_back(bed.postgres.psql, names) == _swap.Swapped(False, 0.0)
     assert one_value(bed, "SELECT count(*) FROM one", live) == "2"
     assert databases(bed, names) == {"database", "staged"}
@@ -276,6 +295,10 @@ def test_swap_twice_and_back_twice(bed: DatabaseBed, live: str) -> None:
 def test_old_database_is_kept_closed_until_it_is_dropped(bed: DatabaseBed, live: str) -> None:
     names = quick(bed, live)
     _swap.swap(bed.postgres.psql, names)
+    with pytest.raises(CheError, match="not currently accepting connections"):
+        bed.postgres.psql("SELECT 1", names.replaced)
+    with _swap.open_for_a_look(bed.postgres.psql, names) as replaced:
+        assert bed.postgres.psql("SELECT count(*) FROM one", replaced) == "1"
     with pytest.raises(CheError, match="not currently accepting connections"):
         bed.postgres.psql("SELECT 1", names.replaced)
     _swap.drop_replaced(bed.postgres.psql, names)
@@ -342,7 +365,40 @@ def test_swap_killed_between_its_steps_is_finished_by_the_next(bed: DatabaseBed,
         bed.postgres.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
     assert read_facts(bed.postgres.psql, live) is not None
     assert _swap.swap(bed.postgres.psql, names).changed
+    _swap.open_database(bed.postgres.psql, live)
     assert one_value(bed, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", live) == "0"
+
+
+@pytest.mark.parametrize("was_open", [True, False])
+def test_a_way_back_that_fails_opens_nothing(bed: DatabaseBed, live: str, was_open: bool) -> None:
+    """Until it was opened, all that would come back is what still has the old one's state in its memory."""
+    names = restored(bed, live)
+    swap_and_open(bed, names)
+    bed.postgres.psql("BEGIN; INSERT INTO one VALUES (2); PREPARE TRANSACTION 'held'", live)
+    if not was_open:
+        bed.postgres.psql(f'ALTER DATABASE "{live}" ALLOW_CONNECTIONS false')
+    with pytest.raises(SwapFailed):
+        _swap.swap_back(bed.postgres.psql, names)
+    assert _swap.is_open(bed.postgres.psql, live) is was_open
+    _swap.open_database(bed.postgres.psql, live)
+    bed.postgres.psql("ROLLBACK PREPARED 'held'", live)
+    assert _swap.swap_back(bed.postgres.psql, names).changed
+
+
+def test_what_was_written_before_the_swap_is_seen_after_it(bed: DatabaseBed, live: str) -> None:
+    psql, names = bed.postgres.psql, quick(bed, live)
+    before = mark(psql, live)
+    bed.dump(live)
+    assert mark(psql, live) == before
+    _swap.swap(psql, names)
+    with _swap.open_for_a_look(psql, names) as replaced:
+        assert mark(psql, replaced) == before != ""
+    _swap.swap_back(psql, names)
+    _swap.open_database(psql, live)
+    psql("INSERT INTO one VALUES (2)", live)
+    _swap.swap(psql, names)
+    with _swap.open_for_a_look(psql, names) as replaced:
+        assert mark(psql, replaced) != before
 
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next(bed: DatabaseBed, live: str) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 NAMESPACE = "it-external-check"
 # What breaks whoever puts names and passwords together.
-HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆"
+HOSTILE = "o'wn\"er $(id) \\ %s;\n ü🦆"
 SECRETS = {"che-database": "che_login", "hostile": HOSTILE}
 
 
@@ -131,7 +131,7 @@ def test_a_certificate_of_another_name_or_authority_is_refused(bed: Bed) -> None
 
 def test_hostile_names_and_passwords_come_through_whole(bed: Bed) -> None:
     # Names have at most 63 bytes; a password may be long.
-    password = f"{HOSTILE}:" + "x" * 1024
+    password = f"{HOSTILE}:".replace("\n", "") + "x" * 1024
     quoted = HOSTILE.replace('"', '""')
     bed.server.sql(f"CREATE ROLE \"{quoted}\" LOGIN PASSWORD '{password.replace(chr(39), chr(39) * 2)}';")
     bed.server.sql(f'CREATE DATABASE "{quoted}" OWNER "{quoted}";')

@@ -30,7 +30,15 @@ pytestmark = pytest.mark.integration
 NAMESPACE = "it-external-database"
 SECRET = "che-database"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "external_database.md"
-ROLE = "che away"
+# What an administrator may have chosen, or a script made of lines.
+ROLE = "che\naway"
+# Che makes its tables in a transaction, which the check has no reason to try.
+FORBID = """
+CREATE FUNCTION public.forbid() RETURNS event_trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE 'no tables today'; END $$;
+CREATE EVENT TRIGGER forbid ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.forbid();
+"""
+ALLOW = "DROP EVENT TRIGGER forbid; DROP FUNCTION public.forbid();"
 SESSIONS = (
     "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) "
     f"WHERE application_name = 'che-server' AND usename = '{ROLE}' AND ssl;"
@@ -110,8 +118,24 @@ def test_check_mode_tells_what_would_change(bed: Bed) -> None:
     before = bed.home.versions()
     result = bed.home.run("external_database", check=True, leave_data=True, **bed.options)
     assert result["changed"] is True
-    assert result["diff"]["after"]["database"]["chePostgresHostName"] == bed.server.host
+    settings, trusted = result["diff"]
+    assert settings["after"]["database"]["chePostgresHostName"] == bed.server.host
+    assert bed.server.authority in trusted["after"]["data"].values()
     assert bed.home.versions() == before
+
+
+def test_a_che_that_does_not_work_there_comes_back(bed: Bed) -> None:
+    """Who only looks does not see that Che can't make its schema."""
+    before = bed.che()["spec"]
+    bed.server.sql(FORBID, ROLE)
+    try:
+        outcome = bed.home.fail("external_database", leave_data=True, timeout=60, **bed.options)
+    finally:
+        bed.server.sql(ALLOW, ROLE)
+    assert "Che to become ready" in outcome.message
+    assert "The CheCluster is as it was before" in outcome.message
+    assert bed.che()["spec"] == before
+    wait_until(lambda: installation.is_ready(bed.che()), 120, bed.server.logged)
 
 
 def test_che_goes_there_over_tls_that_it_verifies(bed: Bed) -> None:

@@ -125,6 +125,26 @@ def test_a_time_that_can_not_be_is_refused(bed: Bed, time: str, why: str) -> Non
     assert bed.server.instances() == [NAME]
 
 
+def test_a_switch_without_credentials_is_refused_before_the_recovery(bed: Bed) -> None:
+    refused = bed.fail(**bed.recovery, che_namespace="che", che_database_secret="")
+    assert "does not say with which Secret of che" in refused.message
+    assert bed.server.instances() == [NAME]
+
+
+def test_the_oldest_time_is_the_same_in_every_time_zone(bed: Bed) -> None:
+    def keep(days: int) -> None:
+        bed.server.client.modify_db_instance(
+            DBInstanceIdentifier=NAME, BackupRetentionPeriod=days, ApplyImmediately=True
+        )
+
+    days = bed.server.instance(NAME)["BackupRetentionPeriod"]
+    keep(1)
+    # So far in the west that a day of backups would end before now, if the clock were taken for one of UTC.
+    ran = bed.run("--check", environment={"TZ": "WEST+24:59"}, **bed.recovery)
+    keep(days)
+    assert ran.code == 0, ran.output[-3000:]
+
+
 def test_a_recovery_into_itself_is_refused(bed: Bed) -> None:
     assert "makes a new instance" in bed.fail(che_rds_state="recovered", che_rds_recovered_instance=NAME).message
 

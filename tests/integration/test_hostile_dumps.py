@@ -9,9 +9,10 @@ Each is refused, or does nothing: the databases and roles of the server stay as 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
@@ -109,8 +110,13 @@ RESTRICTED = r"backslash commands are restricted|restricted mode|\\unrestrict: w
 FILTERED = r"an old psql might obey this dump, for line \d+ of the dump has a"
 
 
-@pytest.mark.soak(keep=5)
-@pytest.mark.parametrize("name", COMMANDS)
+def cases(found: Iterable[str], always: Collection[str]) -> list[Any]:
+    """The cases of a test; the best known ways to run a program are of every run."""
+    return [pytest.param(case, marks=[pytest.mark.always] if case in always else []) for case in found]
+
+
+@pytest.mark.soak(keep=2)
+@pytest.mark.parametrize("name", cases(COMMANDS, always=["shell", "copy from a program"]))
 @pytest.mark.parametrize("psql", ["new", "old"])
 def test_commands_to_psql(bed: DatabaseBed, tmp_path: Path, name: str, psql: str) -> None:
     trace, before = tmp_path / "trace", world(bed)
@@ -159,8 +165,11 @@ STATEMENTS = {
 }
 
 
-@pytest.mark.soak(keep=4)
-@pytest.mark.parametrize("statement", STATEMENTS)
+TO_A_PROGRAM = ["COPY x FROM PROGRAM 'touch TRACE';", "COPY x TO PROGRAM 'touch TRACE';"]
+
+
+@pytest.mark.soak(keep=2)
+@pytest.mark.parametrize("statement", cases(STATEMENTS, always=TO_A_PROGRAM))
 def test_statements_beyond_the_loaders_rights(bed: DatabaseBed, tmp_path: Path, trace: Path, statement: str) -> None:
     before = world(bed)
     lines = "SET search_path = public, pg_catalog;\nCREATE TABLE x (note text);\n" + statement
@@ -231,6 +240,7 @@ def test_nothing_of_the_dump_runs_as_superuser(
         _staging.hand_over(psql, names, facts, OWNER)
         assert _staging.standing(psql, names).whole
         _swap.swap(psql, names)
+        _swap.open_database(psql, LIVE)
         assert read_facts(psql, LIVE) is not None
         counted = read_figures(JobLog.read(psql(live_figures_script(LIVE, OWNER))), "che", "", 0)
         assert compare(loaded.figures, counted) == []
@@ -244,6 +254,7 @@ def test_nothing_of_the_dump_runs_as_superuser(
     finally:
         if _staging.standing(psql, names).swapped:
             _swap.swap_back(psql, names)
+            _swap.open_database(psql, LIVE)
         _staging.clean_up(psql, names)
 
 

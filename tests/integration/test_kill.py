@@ -3,28 +3,45 @@
 
 """Backups and restores that are killed: run again they end well, aborted they leave what was there before.
 
-Killed means SIGKILL, of the task's process after one of its steps or at a random moment, of a Job's pod, and of the
-database. The judge is the stand-in's, which shares no code with the collection. `make soak` kills after every step.
+Killed means SIGKILL, of the task's process, of a Job's pod, and of the database, after one of the steps or at a random
+moment. The judge is the stand-in's, which shares no code with the collection. `make soak` kills after every step.
 """
 
 from __future__ import annotations
 
 import random
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 from integration.che_bed import BackupServer, Cluster, Running, installation, new_home, wait_until
+from integration.killing import (
+    CHUNKS,
+    DATABASE,
+    JOB,
+    PROCESS,
+    RANDOM_MOMENTS,
+    WHEN,
+    AfterSteps,
+    AtRandom,
+    Moment,
+    earlier,
+    kills,
+    places,
+    strike,
+    there,
+)
 from integration.restore_story import SECONDS, Story
-from sampling import EXTENT, SEED
+from sampling import SEED
 
 pytestmark = pytest.mark.integration
 
 NAMESPACE = "it-kill"
 SERVER_NAMESPACE = "it-kill-server"
-CHUNKS = 6
-RANDOM_MOMENTS = 20
+# Those of an abort that has everything to put back.
+ABORT_STEPS = 20
+RESTORE, BACKUP = "cluster_restore", "cluster_backup"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +51,8 @@ def story(
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
     home = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("kill"), size_mb=4)
     home.configure()
-    home.run("cluster_backup")
-    told = Story(home, tmp_path_factory.mktemp("kill"), saved=home.proof())
+    backup = home.run("cluster_backup")["id"]
+    told = Story(home, tmp_path_factory.mktemp("kill"), backup, saved=home.proof())
     yield told
     counts = ", ".join(f"{count} {what}" for what, count in sorted(told.kills.items()))
     plugins = request.config.pluginmanager
@@ -59,12 +76,6 @@ def steps(story: Story) -> list[str]:
     return found
 
 
-def places(count: int, chunk: int) -> list[int]:
-    """The steps of one chunk after which a process is killed: all of them under soak, else one."""
-    found = list(range(chunk + 1, count + 1, CHUNKS))
-    return found if EXTENT.whole else [random.Random(SEED + chunk).choice(found)]
-
-
 def killed(running: Running) -> bool:
     """Wait for a process that kills itself. One may come to its end instead: not every run has as many steps."""
     running.process.communicate(timeout=SECONDS)
@@ -78,11 +89,32 @@ def came_to_its_end(story: Story) -> None:
     story.is_changed = False
 
 
-@pytest.mark.soak(keep=2)
+def once_more(story: Story) -> None:
+    """Judge a restore that was over before it could be killed, and see to it that there is something to restore."""
+    came_to_its_end(story)
+    story.change()
+
+
+def struck(
+    story: Story, victim: str, numbers: Sequence[int], moment: Moment, module: str, over: Callable[[], None]
+) -> Running:
+    """Start a module and kill somebody; earlier than wanted when it is over by then, of which ``over`` is told."""
+    place, pause = moment
+    while True:
+        running, hit = strike(story, victim, place, pause, module)
+        if hit:
+            return running
+        outcome = running.outcome(SECONDS)
+        assert not outcome.failed, outcome.message
+        over()
+        place = earlier(numbers, place)
+
+
+@pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 @pytest.mark.parametrize("way", ["restored", "aborted"])
 def test_a_restore_that_is_killed_after_a_step(story: Story, steps: list[str], way: str, chunk: int) -> None:
-    for place in places(len(steps), chunk):
+    for place in places(there(PROCESS, steps), chunk):
         story.change()
         if killed(story.start(place)):
             story.end(way, "after a step")
@@ -91,110 +123,141 @@ def test_a_restore_that_is_killed_after_a_step(story: Story, steps: list[str], w
             came_to_its_end(story)
 
 
-def hit(story: Story, place: int, strike: Callable[[Running], bool]) -> Running:
-    """Start a restore and strike at it from a step on, until something was hit or the restore is at its end."""
-    story.change()
-    running = story.start()
+@pytest.mark.soak(keep=1)
+@pytest.mark.parametrize("when", WHEN[PROCESS], ids=str)
+def test_a_restore_that_is_killed_at_a_random_moment(story: Story, steps: list[str], when: AtRandom) -> None:
+    chance = random.Random(f"{SEED} {when}")
+    numbers = there(PROCESS, steps)
+    for moment in when.moments(numbers, chance):
+        story.change()
+        while not killed(struck(story, PROCESS, numbers, moment, RESTORE, lambda: once_more(story))):
+            once_more(story)
+        story.end(chance.choice(["restored", "aborted"]), "at a random moment")
 
-    def reached() -> bool:
-        return story.count() >= place or running.process.poll() is not None
 
-    def struck() -> bool:
-        return strike(running) or running.process.poll() is not None
+@pytest.mark.soak(keep=1)
+@pytest.mark.parametrize(("victim", "when"), kills(DATABASE, JOB), ids=str)
+def test_a_restore_whose_database_or_job_is_killed(
+    story: Story, steps: list[str], victim: str, when: AfterSteps | AtRandom
+) -> None:
+    chance = random.Random(f"{SEED} {victim} {when}")
+    numbers = there(victim, steps)
+    for moment in when.moments(numbers, chance):
+        story.change()
+        outcome = struck(story, victim, numbers, moment, RESTORE, lambda: once_more(story)).outcome(SECONDS)
+        if outcome.failed:
+            story.end(chance.choice(["restored", "aborted"]), f"{victim} killed")
+        else:
+            story.kills[f"{victim} killed"] += 1
+            came_to_its_end(story)
 
-    wait_until(reached, SECONDS, lambda: f"the restore does not get to step {place}")
-    wait_until(struck, SECONDS, lambda: f"nothing to hit after step {place}")
-    return running
+
+def undoable(steps: Sequence[str]) -> list[int]:
+    """The steps from the first note in the journal on until Che is started with what was restored."""
+    noted = next(number for number, step in enumerate(steps, 1) if step.endswith("/che-restore-journal"))
+    return list(range(noted, max(number for number, step in enumerate(steps, 1) if "/pods/" in step) + 1))
 
 
 @pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("moment", range(RANDOM_MOMENTS))
-def test_a_restore_that_is_killed_at_a_random_moment(story: Story, steps: list[str], moment: int) -> None:
-    chance = random.Random(f"{SEED} {moment}")
-    place, pause = chance.randint(1, len(steps) - 5), chance.uniform(0.0, 0.5)
-
-    def kill(running: Running) -> bool:
-        threading.Event().wait(pause)
-        running.process.kill()
-        return True
-
-    while not killed(hit(story, place, kill)):
-        came_to_its_end(story)
-        place -= 5
-    story.end(chance.choice(["restored", "aborted"]), "at a random moment")
-
-
-VICTIMS = {"database": "app.kubernetes.io/component=postgres", "job": "job-name"}
-
-
-def places_of(victim: str, steps: list[str]) -> list[int]:
-    """The steps from which on a victim is there: the database from the load on, a Job from its creation on."""
-    if victim == "job":
-        return [number for number, step in enumerate(steps, 1) if step.startswith("post") and "/jobs" in step][:-1]
-    first = next(number for number, step in enumerate(steps, 1) if "CREATE ROLE" in step)
-    return list(range(first, len(steps) - 4))
-
-
-def delete_pods(label: str) -> bool:
-    """Delete pods without a word, as if their node were gone; whether there were any."""
-    command = ["kubectl", "-n", NAMESPACE, "delete", "pod", "-l", label, "--grace-period=0", "--force"]
-    command += ["--field-selector", "status.phase!=Succeeded"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return "deleted" in done.stdout
-
-
-@pytest.mark.soak(keep=2)
-@pytest.mark.parametrize("moment", range(6))
-@pytest.mark.parametrize("victim", VICTIMS)
-def test_a_restore_whose_database_or_job_is_killed(story: Story, steps: list[str], victim: str, moment: int) -> None:
-    chance = random.Random(f"{SEED} {victim} {moment}")
-    hits: list[bool] = []
-
-    def strike(_running: Running) -> bool:
-        hits.append(delete_pods(VICTIMS[victim]))
-        return hits[-1]
-
-    outcome = hit(story, chance.choice(places_of(victim, steps)), strike).outcome(SECONDS)
-    assert any(hits), "nothing was killed"
-    if outcome.failed:
-        assert "Traceback" not in outcome.message
-        story.end(chance.choice(["restored", "aborted"]), f"{victim} killed")
-        return
-    story.kills[f"{victim} killed"] += 1
-    came_to_its_end(story)
+def test_an_abort_that_is_killed(story: Story, steps: list[str], moment: int) -> None:
+    """Aborted once more, it ends in the whole of what was there before."""
+    chance = random.Random(f"{SEED} abort {moment}")
+    place, most = chance.choice(undoable(steps)), ABORT_STEPS
+    while True:
+        story.change()
+        assert killed(story.start(place))
+        if killed(story.start(chance.randint(1, most), state="aborted")):
+            break
+        # It had not so many steps.
+        most = story.count()
+        assert story.differences(story.changed) == []
+    story.kills["restore that is aborted"] += 1
+    story.end("aborted", "abort")
+    assert story.is_changed, "the restore had ended"
 
 
 @pytest.fixture(scope="module")
 def backup_steps(story: Story) -> list[str]:
-    outcome = story.start(module="cluster_backup").outcome(SECONDS)
+    outcome = story.start(module=BACKUP).outcome(SECONDS)
     assert not outcome.failed, outcome.message
     return story.log()
+
+
+def complete(story: Story) -> set[str]:
+    """The ids of the complete backups."""
+    return {backup["id"] for backup in story.home.backups() if backup["state"] == "complete"}
+
+
+def add_complete(story: Story, known: set[str]) -> None:
+    known |= complete(story)
+
+
+def content(story: Story, backup: str) -> dict[str, Any]:
+    """What a backup holds."""
+    (details,) = story.home.backups(id=backup)
+    assert details["state"] == "complete"
+    return {name: details[name] for name in ("objects", "tables")}
+
+
+def next_one_works(story: Story) -> str:
+    """Make a backup; its id. Nothing that a killed one has left may be in its way."""
+    for job in story.home.jobs():
+        # Kubernetes ends and removes it in its own time.
+        assert {"activeDeadlineSeconds", "ttlSecondsAfterFinished"} <= set(job["spec"])
+        story.home.cluster.delete(job)
+    wait_until(lambda: story.home.left_behind() == [], 60, lambda: str(story.home.left_behind()))
+    return str(story.home.run(BACKUP)["id"])
+
+
+def judge(story: Story, before: set[str], proof: dict[str, Any], new: Collection[int]) -> None:
+    """What was killed changed nothing, the next one works, and what counts as a backup lacks nothing.
+
+    Args:
+        story: What was backed up.
+        before: The complete backups before.
+        proof: What was there before.
+        new: How many complete backups it may have made.
+    """
+    assert story.differences(proof) == []
+    again = next_one_works(story)
+    made = complete(story) - before - {again}
+    assert len(made) in new, story.log()[-1]
+    for backup in made:
+        assert content(story, backup) == content(story, again)
 
 
 @pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_backup_that_is_killed_after_a_step(story: Story, backup_steps: list[str], chunk: int) -> None:
-    """It counts as a backup only when nothing is missing, and the next one works."""
-    for place in places(len(backup_steps), chunk):
-        before = {backup["id"] for backup in story.home.backups() if backup["state"] == "complete"}
-        proof = story.home.proof()
-        if not killed(story.start(place, module="cluster_backup")):
-            assert len(story.log()) < place <= len(backup_steps)
+    for place in places(there(PROCESS, backup_steps), chunk):
+        before, proof = complete(story), story.home.proof()
+        if not killed(story.start(place, BACKUP)):
+            assert story.count() < place <= len(backup_steps)
             continue
         story.kills["backup, after a step"] += 1
-
-        complete = {backup["id"] for backup in story.home.backups() if backup["state"] == "complete"}
         sealed = any("parts=" in step for step in story.log())
-        assert len(complete - before) == (1 if sealed else 0), (place, backup_steps[place - 1])
-        assert story.home.differences(proof) == []
-        for job in story.home.jobs():
-            # Kubernetes ends and removes it in its own time.
-            assert {"activeDeadlineSeconds", "ttlSecondsAfterFinished"} <= set(job["spec"])
-            story.home.cluster.delete(job)
-        wait_until(lambda: story.home.left_behind() == [], 60, lambda: str(story.home.left_behind()))
-        again = story.home.run("cluster_backup")
-        details = story.home.backups(id=again["id"])
-        assert details[0]["state"] == "complete"
+        judge(story, before, proof, [1 if sealed else 0])
+
+
+@pytest.mark.soak(keep=1)
+@pytest.mark.parametrize(("victim", "when"), kills(PROCESS, DATABASE, JOB), ids=str)
+def test_a_backup_in_which_somebody_is_killed(
+    story: Story, backup_steps: list[str], victim: str, when: AfterSteps | AtRandom
+) -> None:
+    numbers = there(victim, backup_steps)
+    for moment in when.moments(numbers, random.Random(f"{SEED} backup {victim} {when}")):
+        before, proof = complete(story), story.home.proof()
+        running = struck(story, victim, numbers, moment, BACKUP, partial(add_complete, story, before))
+        story.kills[f"backup, {victim} killed"] += 1
+        if victim == PROCESS:
+            killed(running)
+            # It may have been about to seal.
+            judge(story, before, proof, [0, 1])
+            continue
+        outcome = running.outcome(SECONDS)
+        assert story.home.jobs() == []
+        judge(story, before, proof, [0 if outcome.failed else 1])
 
 
 def test_a_second_restore_is_refused_while_one_is_at_work(story: Story) -> None:
@@ -207,7 +270,7 @@ def test_a_second_restore_is_refused_while_one_is_at_work(story: Story) -> None:
         lambda: "the first restore does not begin",
     )
 
-    second = story.home.start("cluster_restore").outcome(SECONDS)
+    second = story.home.start("cluster_restore", **story.asked()).outcome(SECONDS)
 
     assert second.failed
     assert f"is at work on this: restoring {NAMESPACE}" in second.message

@@ -164,6 +164,16 @@ def test_it_comes_back_with_what_was_written_since(bed: Bed) -> None:
 
 
 @pytest.mark.soak(keep=0)
+def test_hundreds_of_megabytes_arrive_whole(che_test_cluster: Cluster) -> None:
+    with migration_bed(che_test_cluster, "it-migration-large", size_mb=300) as large:
+        result = large.home.run("database_migration", commit=True, **large.options)
+
+        assert (result["committed"], result["copied_again"]) == (True, False)
+        assert large.figures() == large.before
+        assert int(large.server.sql("SELECT pg_database_size(current_database());", DATABASE)) > 200_000_000
+
+
+@pytest.mark.soak(keep=0)
 def test_a_disk_that_is_too_small_leaves_all_as_it_was(che_test_cluster: Cluster) -> None:
     with migration_bed(che_test_cluster, "it-migration-full", size_mb=40, megabytes=64) as full:
         outcome = full.home.fail("database_migration", **full.options)

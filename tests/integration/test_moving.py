@@ -122,8 +122,8 @@ def test_it_comes_back_whole_in_the_other_place(move: Move) -> None:
     cluster = move.home.cluster
     (che,) = cluster.list_all("org.eclipse.che/v1", "CheCluster", NEW)
     assert che["spec"]["k8s"]["ingressDomain"] == "apps.target.example"
-    # The operator had made it up from the old domain.
-    assert "cheHost" not in che["spec"]["server"]
+    # The operator had made it up from the old namespace and the old domain, and has made it up anew.
+    assert che["spec"]["server"]["cheHost"] == f"che-{NEW}.apps.target.example"
     moved = cluster.find("v1", "PersistentVolumeClaim", "on-old-storage", NEW)
     assert moved is not None
     assert moved["spec"]["storageClassName"] == "it-moving-new"

@@ -58,6 +58,7 @@ def test_a_server_that_will_do(server: PostgresServer, tmp_path: Path, shell: st
     assert (facts.encoding, facts.tables, facts.contents, facts.read_only) == ("UTF8", 0, 0, False)
     # 100 connections, 3 of them for superusers.
     assert 90 <= facts.free_connections <= 97
+    assert (facts.free_on_server, facts.own_connections, facts.connection_limit) == (facts.free_connections, 0, -1)
     assert 0 <= facts.latency_seconds < 0.1
     assert blocked(facts) == []
 
@@ -83,6 +84,29 @@ def test_another_encoding_and_a_database_that_is_in_use(server: PostgresServer, 
     facts = probe(endpoint(server, "latin"), tmp_path)
     assert (facts.encoding, facts.tables, facts.contents) == ("LATIN1", 1, 1)
     assert blocked(facts, empty=True) == ["encoding", "contents"]
+
+
+@pytest.mark.parametrize("version", ["9.6", ""])
+def test_an_owner_of_a_database_whose_schema_public_is_another_s(version: str, tmp_path: Path) -> None:
+    """As on a hardened server before 15, or on one that was upgraded from there."""
+    folders = [tmp_path / name for name in ("owner", "create", "both")]
+    for folder in folders:
+        folder.mkdir()
+    with postgres_server(version) as hardened:
+        hardened.psql(f"CREATE DATABASE dbche OWNER {OWNER};")
+        hardened.psql("ALTER SCHEMA public OWNER TO postgres; REVOKE ALL ON SCHEMA public FROM public;", "dbche")
+        facts = probe(endpoint(hardened), folders[0])
+        assert (facts.is_owner, facts.may_create_in_public, blocked(facts)) == (True, False, ["rights"])
+        hardened.psql(f"GRANT CREATE ON SCHEMA public TO {OWNER};", "dbche")
+        assert blocked(probe(endpoint(hardened), folders[1])) == ["rights"]
+        hardened.psql(f"GRANT USAGE ON SCHEMA public TO {OWNER};", "dbche")
+        assert blocked(probe(endpoint(hardened), folders[2])) == []
+
+
+def test_connections_of_che_s_own_count_as_its_own(server: PostgresServer, tmp_path: Path) -> None:
+    with server.session("SELECT 1 WHERE false;", "dbche", OWNER):
+        facts = probe(endpoint(server), tmp_path)
+    assert facts.own_connections == 1
 
 
 @pytest.mark.parametrize("limited", ["DATABASE dbche", f"ROLE {OWNER}"])

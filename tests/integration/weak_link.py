@@ -45,6 +45,8 @@ class WeakLink:
         self.break_back_at: int | None = None
         #: How often a byte was spoiled.
         self.spoiled = 0
+        #: How often something had to wait, so as to keep to the rate.
+        self.waits = 0
         #: Whether the link is down for good when it has broken.
         self.stays_broken = False
         #: How often it has broken.
@@ -104,8 +106,7 @@ class WeakLink:
 
     def _come_back(self, data: bytes) -> bytes:
         """What is passed on of what came back."""
-        if self.rate:
-            time.sleep(len(data) / self.rate)
+        self._wait_for(len(data))
         with self._lock:
             self.received += len(data)
             spoiled = self.spoil_at is not None and self.received >= self.spoil_at
@@ -116,13 +117,21 @@ class WeakLink:
             if broken:
                 self.break_back_at = None
                 self.breaks += 1
+                self._down = self.stays_broken
         if broken:
             self._reset()
         return data[:-1] + bytes([data[-1] ^ 1]) if spoiled else data
 
+    def _wait_for(self, length: int) -> None:
+        """Keep to the rate."""
+        rate = self.rate
+        if rate:
+            with self._lock:
+                self.waits += 1
+            time.sleep(length / rate)
+
     def _count(self, length: int) -> None:
-        if self.rate:
-            time.sleep(length / self.rate)
+        self._wait_for(length)
         with self._lock:
             self.sent += length
             broken = self.break_at is not None and self.sent >= self.break_at

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from export_collection import export
+from seed import VARIABLE, chosen_seed
 from steps import CHECKOUT
 
 CLUSTER_TOOL = str(CHECKOUT / "tests" / "cluster" / "cluster")
@@ -29,6 +30,8 @@ def base_environment() -> dict[str, str]:
         # Steps beside each other share it, also while one of them has its only installation destroyed.
         "CHE_STANDIN_KEEP_OPERATOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # All steps of a run draw by the same, also when somebody commits meanwhile.
+        VARIABLE: str(chosen_seed()),
     }
 
 

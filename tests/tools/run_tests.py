@@ -29,6 +29,7 @@ from pathlib import Path
 from counts import Count, of_junit, of_one
 from environment import base_environment, cluster_environment, export_folder
 from report import Result, print_failures, print_table, write_soak_report
+from seed import VARIABLE, chosen_seed
 from steps import CHECKOUT, CLUSTER, CLUSTER_UP, GROUPS, LANES, OUTPUT, Step, soak_steps
 
 TAIL_LINES = 60
@@ -240,5 +241,5 @@ def show_tail(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores", flush=True)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {VARIABLE}={chosen_seed()}", flush=True)
     sys.exit(main(sys.argv[1:]))

@@ -80,7 +80,10 @@ ONE_SUITE = pytest(
 
 ONE_RESTORE_SUITE = pytest(
     "one-restore-suite",
-    *(f"tests/integration/test_{name}.py" for name in ("restore_faults", "moving", "legacy_restore", "drill")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("restore_faults", "restore_logins", "moving", "legacy_restore", "drill")
+    ),
     minutes=20,
     needs_cluster=True,
     after="serve-v1",
@@ -93,6 +96,7 @@ ONE_DATABASE_SUITE = pytest(
         for name in (
             *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
             "rbac_databases",
+            "migration_elsewhere",
         )
     ),
     minutes=30,
@@ -138,6 +142,7 @@ BESIDE = (
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
     integration("password"),
     integration("kill", minutes=30, after=_FREE),
+    integration("cut_over", after=_FREE),
     integration("migration", after=_FREE),
 )
 PLAYBOOKS = (
@@ -164,8 +169,8 @@ GROUPS = {
 }
 
 
-# Every step of a restore, killed and ended both ways, takes the longest.
-_SOAK_MINUTES = 150
+# Every step of a restore, its process and its database killed and ended both ways, takes the longest.
+_SOAK_MINUTES = 420
 
 
 def soak_steps() -> tuple[Step, ...]:

@@ -4,7 +4,8 @@
 """A Kubernetes API server in memory, as far as this collection speaks to one.
 
 It stands below the collection's own client, so that tests run the real one: paths, pages, conflicts, dry runs and typed
-errors included. What a real server does beyond that (defaults, controllers, webhooks) a test adds with ``react``.
+errors included. What a real server does beyond that (controllers, webhooks) a test adds with ``react``, what it adds
+to objects that it is sent (defaults of a schema) with ``complete``.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class FakeApi:
     requests: list[Request] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     followers: list[Reaction] = field(default_factory=list)
+    completions: list[Callable[[Object], None]] = field(default_factory=list)
     page: int | None = None
     _versions: Any = field(default_factory=lambda: itertools.count(100))
 
@@ -93,6 +95,10 @@ class FakeApi:
     def follow(self, method: str, pattern: str, reaction: Reaction) -> None:
         """Have something happen after each request that fits and was carried out."""
         self.followers.append(lambda request: reaction(request) if request.matches(method, pattern) else None)
+
+    def complete(self, kind: Kind, complete: Callable[[Object], None]) -> None:
+        """Have something done to each object of a kind that is sent, dry runs included, before it is stored."""
+        self.completions.append(lambda obj: complete(obj) if obj.get("kind") == kind.kind else None)
 
     def fail(self, method: str, pattern: str, status: int, message: str = "", times: int = 1_000_000) -> None:
         """Answer requests that fit with an error, so many times."""
@@ -196,6 +202,7 @@ class FakeApi:
         if path in self.objects:
             raise failure(409, f'"{obj["metadata"]["name"]}" already exists')
         obj["metadata"]["creationTimestamp"] = self._now()
+        self._complete(obj)
         return obj if request.dry else self._store(path, _managed(obj, None, request, self._now()))
 
     def _put(self, request: Request) -> Object:
@@ -205,6 +212,7 @@ class FakeApi:
         created = live["metadata"].get("creationTimestamp")
         if created:
             obj["metadata"]["creationTimestamp"] = created
+        self._complete(obj)
         return obj if request.dry else self._store(request.path, _managed(obj, live, request, self._now()), live)
 
     def _patch(self, request: Request) -> Object:
@@ -226,6 +234,10 @@ class FakeApi:
                 else:
                     del self.objects[path]
         return {"status": "Success"}
+
+    def _complete(self, obj: Object) -> None:
+        for complete in self.completions:
+            complete(obj)
 
     def _present(self, path: str) -> Object:
         if path not in self.objects:

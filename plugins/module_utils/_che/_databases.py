@@ -6,18 +6,36 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError, UnusableServerError
 from ansible_collections.community.che.plugins.module_utils._che._jdbc import JdbcPlace, parse_jdbc_url
-from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, flag_at, name_of
-from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database
+from ansible_collections.community.che.plugins.module_utils._che._objects import (
+    RawObject,
+    flag_at,
+    name_of,
+    values_at,
+)
+from ansible_collections.community.che.plugins.module_utils._che._versions import (
+    WITH_OPENVSX_DATABASE,
+    WITHOUT_IDENTITY_PROVIDER,
+    needs_no_database,
+    upstream_version,
+)
 
 _CHE_DEPLOYMENT = "postgres"
 _KEYCLOAK_DEPLOYMENT = "keycloak"
 _OPENVSX_DEPLOYMENT = "openvsx-database"
+#: The Deployment of the server, and the claim that it keeps its databases on, by a database's role.
+SERVERS = {
+    "che": (_CHE_DEPLOYMENT, "postgres-data"),
+    "keycloak": (_CHE_DEPLOYMENT, "postgres-data"),
+    "openvsx": (_OPENVSX_DEPLOYMENT, "openvsx-database"),
+}
 _PORT = 5432
 _NAME = "dbche"
 #: The setting of Che's server that says where its database is, and how it is spoken to.
@@ -83,9 +101,41 @@ def find_databases(
     Raises:
         CredentialsError: A database runs, but its Secret or a key in it is missing or unreadable.
     """
-    running = {name_of(deployment) for deployment in deployments}
-    by_name = {name_of(secret): secret for secret in secrets}
-    return tuple(_found(cluster, running, _Secrets(cluster.namespace, by_name)))
+    return tuple(find() for find in _finders(cluster, deployments, secrets))
+
+
+def known_databases(
+    cluster: CheCluster, deployments: Iterable[RawObject], secrets: Iterable[RawObject]
+) -> dict[str, Database]:
+    """Those of the databases that the operator runs whose credentials are there, by their roles."""
+    found = {}
+    for find in _finders(cluster, deployments, secrets):
+        with suppress(CredentialsError):
+            database = find()
+            found[database.role] = database
+    return found
+
+
+def wants_database(cluster: CheCluster, role: str, che_version: str) -> bool:
+    """Whether the operator runs a database of this role for a CheCluster; where that does not tell, it is taken to.
+
+    Args:
+        cluster: The CheCluster.
+        role: What the database is used for.
+        che_version: The version of the operator; empty where it isn't known.
+    """
+    generation, version = cluster.generation, upstream_version(che_version)
+    if role == "openvsx":
+        is_older = version is not None and version < WITH_OPENVSX_DATABASE
+        said = [value for switch in generation.openvsx_switches for value in values_at(cluster.raw, f"spec.{switch}")]
+        return bool(generation.openvsx_secret) and not is_older and (True in said or False not in said)
+    if needs_no_database(che_version) or external_database(cluster):
+        return False
+    if role != "keycloak":
+        return True
+    is_newer = version is not None and version >= WITHOUT_IDENTITY_PROVIDER
+    off = any(flag_at(cluster.raw, f"spec.{switch}") for switch in generation.no_identity_provider)
+    return bool(generation.identity_database_secret) and not (is_newer or off)
 
 
 def find_external_databases(
@@ -105,7 +155,7 @@ def find_external_databases(
     if not external_database(cluster):
         return ()
     held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
-    place = _external_place(cluster)
+    place = external_place(cluster)
     found = [_che_database(cluster, held)]
     if _KEYCLOAK_DEPLOYMENT in {name_of(deployment) for deployment in deployments}:
         found.append(_keycloak_database(cluster, held))
@@ -116,18 +166,12 @@ def find_external_databases(
     )
 
 
-def is_in_use(cluster: CheCluster, host: str, port: int, name: str) -> bool:
-    """Whether Che's own data lie in this database, on a server that its operator doesn't run."""
-    if not external_database(cluster):
-        return False
-    try:
-        place = _external_place(cluster)
-    except UnusableServerError:
-        return False
-    return (place.host, place.port, place.name) == (host, port, name)
+def external_place(cluster: CheCluster) -> JdbcPlace:
+    """Where Che's own database is, when it is external.
 
-
-def _external_place(cluster: CheCluster) -> JdbcPlace:
+    Raises:
+        UnusableServerError: The CheCluster does not say where, or can't be understood.
+    """
     generation, on = cluster.generation, f"CheCluster {cluster.namespace}/{cluster.name}"
     url = cluster.setting(f"{generation.properties}.{JDBC_URL}")
     if url:
@@ -141,13 +185,18 @@ def _external_place(cluster: CheCluster) -> JdbcPlace:
     return JdbcPlace(host, int(port), cluster.setting(generation.database_name) or _NAME, "")
 
 
-def _found(cluster: CheCluster, running: set[str], secrets: _Secrets) -> Iterator[Database]:
+def _finders(
+    cluster: CheCluster, deployments: Iterable[RawObject], secrets: Iterable[RawObject]
+) -> Iterator[Callable[[], Database]]:
+    """One for each database that the operator runs; it raises where the credentials are missing."""
+    running = {name_of(deployment) for deployment in deployments}
+    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
     if _CHE_DEPLOYMENT in running and not external_database(cluster):
-        yield _che_database(cluster, secrets)
+        yield partial(_che_database, cluster, held)
         if _KEYCLOAK_DEPLOYMENT in running:
-            yield _keycloak_database(cluster, secrets)
+            yield partial(_keycloak_database, cluster, held)
     if _OPENVSX_DEPLOYMENT in running:
-        yield _openvsx_database(cluster, secrets)
+        yield partial(_openvsx_database, cluster, held)
 
 
 def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:

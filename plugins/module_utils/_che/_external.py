@@ -18,9 +18,14 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL
+from ansible_collections.community.che.plugins.module_utils._che._databases import (
+    JDBC_URL,
+    external_database,
+    external_place,
+)
 from ansible_collections.community.che.plugins.module_utils._che._errors import NoDatabaseError, UnusableServerError
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
+from ansible_collections.community.che.plugins.module_utils._che._jdbc import PORT
 from ansible_collections.community.che.plugins.module_utils._che._versions import (
     WITHOUT_DATABASE_SECTION,
     needs_no_database,
@@ -177,6 +182,24 @@ def changes_to(cluster: CheCluster, wanted: ExternalDatabase, settings: Mapping[
         unwanted.append(f"{generation.properties}.{JDBC_URL}")
     removals = tree({path: None for path in unwanted if path})
     return difference(cluster.raw.get("spec") or {}, _merged(removals, settings))
+
+
+def leads_elsewhere(cluster: CheCluster, wanted: ExternalDatabase) -> bool:
+    """Whether a CheCluster's databases are not where they are wanted, so that what they hold would have to move.
+
+    A URL in Che's own properties wins over the fields. The identity provider knows nothing of that, and goes by these.
+    """
+    if not external_database(cluster):
+        return True
+    try:
+        place = external_place(cluster)
+    except UnusableServerError:
+        return True
+    if (place.host, place.port, place.name) != (wanted.host, wanted.port, wanted.name):
+        return True
+    generation = cluster.generation
+    host, port = cluster.setting(generation.database_host), cluster.setting(generation.database_port)
+    return bool(host) and (host, port or str(PORT)) != (wanted.host, str(wanted.port))
 
 
 def tree(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ restore, which cleared what users had set.
 
 from __future__ import annotations
 
+from ansible_collections.community.che.plugins.module_utils._che._components import PRODUCTS
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 
-_PRODUCTS = ("che", "codeready", "devspaces")
 _ALONE = frozenset(("devspaces",))
 
 
@@ -32,7 +32,7 @@ def is_generated_host(host: str, source: Place) -> bool:
 
     Only a name that it makes up counts, not each below the apps domain: an administrator may have chosen one there.
     """
-    return _is_made_up(host, source, _ALONE | {f"{product}-{source.namespace}" for product in _PRODUCTS})
+    return _is_made_up(host, source, _ALONE | {f"{product}-{source.namespace}" for product in PRODUCTS})
 
 
 def is_generated_identity_url(url: str, source: Place) -> bool:

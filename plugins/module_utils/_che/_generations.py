@@ -47,9 +47,11 @@ class Generation:
         database_password: The password in plain text, where the version allows that.
         identity_database_secret: The Secret with the password of the identity provider's database.
         identity_database_password: That password in plain text, where the version allows that.
+        no_identity_provider: The switches that each say that the operator runs no identity provider.
         documented_superuser: Whether the documents of an external database make Che's role a superuser (CodeReady
             Workspaces, "Configuring external PostgreSQL").
         openvsx_secret: The Secret with the name, the user and the password of the OpenVSX registry's database.
+        openvsx_switches: What that registry's switch was called, as versions went by.
         properties: Settings of Che's server by the names of their environment variables; they win over all others.
         naming_fields: Every other field that names a Secret or a ConfigMap.
     """
@@ -71,8 +73,10 @@ class Generation:
     database_password: str = ""
     identity_database_secret: str = ""
     identity_database_password: str = ""
+    no_identity_provider: tuple[str, ...] = ()
     documented_superuser: bool = False
     openvsx_secret: str = ""
+    openvsx_switches: tuple[str, ...] = ()
 
 
 _V1 = Generation(
@@ -91,6 +95,7 @@ _V1 = Generation(
     database_password="database.chePostgresPassword",
     identity_database_secret="auth.identityProviderPostgresSecret",
     identity_database_password="auth.identityProviderPostgresPassword",
+    no_identity_provider=("auth.externalIdentityProvider", "auth.nativeUserMode"),
     documented_superuser=True,
     properties="server.customCheProperties",
     naming_fields=(
@@ -130,6 +135,7 @@ _V2 = Generation(
     database_name="components.database.postgresDb",
     database_secret="components.database.credentialsSecretName",
     openvsx_secret="components.openVSXRegistry.credentialsSecretName",
+    openvsx_switches=("components.openVSXRegistry.enable", "components.openVSXRegistry.enabled"),
     properties="components.cheServer.extraProperties",
     naming_fields=(
         NamingField("Secret", "networking.tlsSecretName"),

@@ -14,6 +14,8 @@ import re
 
 Version = tuple[int, int]
 
+#: The first version without an identity provider of its own, which had a database beside Che's.
+WITHOUT_IDENTITY_PROVIDER: Version = (7, 43)
 #: The first version without a database of Che's own; it ignores what a CheCluster still says about one.
 WITHOUT_DATABASE: Version = (7, 62)
 #: The first version whose CheCluster has no section for that database any more.

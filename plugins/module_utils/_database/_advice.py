@@ -79,6 +79,11 @@ _ADVICE = (
         "server of the old version.",
     ),
     (
+        r"due to (lock|statement) timeout",
+        "Somebody holds a lock there, or the server has too much to do: pg_locks, pg_prepared_xacts and "
+        "pg_stat_activity show who. Have that ended, then run the task again.",
+    ),
+    (
         r"max_locks_per_transaction",
         "The database has more tables than its server can lock at once: raise max_locks_per_transaction there.",
     ),

@@ -81,6 +81,8 @@ report
 SESSION_SQL_SCRIPT = (
     SESSION_SQL
     + r"""
+\set lock_timeout `echo "${CHE_LOCK_SECONDS}s"`
+SET lock_timeout = :'lock_timeout';
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 \o :figures
 """
@@ -128,7 +130,8 @@ SEND_SH = r"""
 stage=dump
 : >"$errors"
 echo 0 >"$CHE_SCRATCH/sent"
-set -- pg_dump --format=plain --no-password --no-owner --snapshot="$CHE_EXPORTED_SNAPSHOT"
+set -- pg_dump --format=plain --no-password --no-owner --snapshot="$CHE_EXPORTED_SNAPSHOT" \
+    --lock-wait-timeout="${CHE_LOCK_SECONDS}s"
 [ -z "${CHE_GRANTS_OPTION:-}" ] || set -- "$@" "$CHE_GRANTS_OPTION"
 if pg_dump --help | grep -q -e --restrict-key; then
     set -- "$@" --restrict-key=communityche

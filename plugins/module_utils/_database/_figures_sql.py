@@ -22,12 +22,13 @@ from ansible_collections.community.che.plugins.module_utils._database._propertie
 )
 from ansible_collections.community.che.plugins.module_utils._database._sql import connect
 
-# The timeouts may be set for the role or the database, and the session waits in its transaction while the dump runs.
+# The timeouts may be set for the role or the database, and the session waits in its transaction while the dump runs. A
+# table that somebody has locked is not waited for without an end.
 # Keepalives keep firewalls from forgetting that waiting connection. Names of functions come from pg_catalog alone.
 # With row security on, a table would be counted in part, and silently.
 SESSION_SQL = r"""
 SET statement_timeout = 0;
-SET lock_timeout = 0;
+SET lock_timeout = '5min';
 SET idle_in_transaction_session_timeout = 0;
 SET tcp_keepalives_idle = 60;
 SET search_path = pg_catalog;

@@ -19,6 +19,8 @@ MOUNT = "/run/che-backup"
 _SCRATCH = "/scratch"
 _TOOLS = "/tools"
 _TTL_SECONDS = 600
+# What Che holds a lock for takes no such time. Half of a short limit is left for the rest.
+_LOCK_SECONDS = 300
 # How long the scripts get to take back restic's lock when the Job is deleted.
 _GRACE_SECONDS = 15
 _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -145,6 +147,8 @@ def job_environment(
         "CHE_PATIENCE_SECONDS": str(options.patience_seconds),
         # Without it libpq waits for ever on a Service that has no endpoints.
         "PGCONNECT_TIMEOUT": str(options.connect_seconds),
+        # A table that somebody has locked would be waited for until the Job's own time is up.
+        "CHE_LOCK_SECONDS": str(max(1, min(_LOCK_SECONDS, options.deadline_seconds // 2))),
         # So that a session whose Job is gone can be told: see jobs_with_sessions.
         "PGAPPNAME": name,
     }

@@ -34,7 +34,8 @@ class ServerFacts:
         is_owner: Whether the role owns it, or is a member of the role that does.
         may_create: Whether it may make schemas.
         may_use_temporary: Whether it may make temporary tables.
-        may_create_in_public: Whether it may make tables in the schema ``public``.
+        may_create_in_public: Whether it may make tables in the schema ``public``, and use what is in there. Who owns
+            the database may still lack that: the schema may be another role's, as before PostgreSQL 15.
         read_only: Whether the server takes no writes: it is a standby, or was told so.
         encoding: Of the database.
         tables: How many it has.
@@ -42,6 +43,9 @@ class ServerFacts:
             extensions do not count.
         bytes: Its size.
         free_connections: How many more the role may open, as the server, the database and the role allow.
+        free_on_server: How many more the server has for ordinary roles, whatever this one's own limits.
+        own_connections: How many the role has in this database already, beside the one that asks.
+        connection_limit: The least limit that the database or the role has; -1 where there is none.
         connect_seconds: How long the first connection took.
         latency_seconds: How long one statement takes to and fro.
     """
@@ -61,6 +65,9 @@ class ServerFacts:
     contents: int
     bytes: int
     free_connections: int
+    free_on_server: int
+    own_connections: int
+    connection_limit: int
     connect_seconds: float
     latency_seconds: float
 
@@ -100,6 +107,7 @@ def parse_probe_log(log: str) -> ServerFacts:
     with trusted(ProbeFailed):
         (found,) = lines.of("server")
         took = seconds(result)
+        free, limit = _free_on_server(found), _connection_limit(found)
         return ServerFacts(
             version=int(found["version"]),
             tls=str(found["tls"]),
@@ -115,16 +123,23 @@ def parse_probe_log(log: str) -> ServerFacts:
             tables=int(found["tables"]),
             contents=int(found["contents"]),
             bytes=int(found["bytes"]),
-            free_connections=_free_connections(found),
+            # A limit of the database or the role counts as if it were unused.
+            free_connections=free if limit < 0 else min(free, limit),
+            free_on_server=free,
+            own_connections=int(found["ownConnections"]),
+            connection_limit=limit,
             connect_seconds=took["connect"],
             latency_seconds=max(took["round_trips"] - took["connect"], 0.0) / ROUND_TRIPS,
         )
 
 
-def _free_connections(found: Any) -> int:
-    """What the server has left for ordinary roles; a limit of the database or the role counts as if it were unused."""
+def _free_on_server(found: Any) -> int:
+    """What the server has left for ordinary roles."""
     reserved = 0 if found["superuser"] else int(found["reserved"])
     # The session that asks is among them, and goes.
-    left = int(found["most"]) - reserved - int(found["connections"]) + 1
+    return max(0, int(found["most"]) - reserved - int(found["connections"]) + 1)
+
+
+def _connection_limit(found: Any) -> int:
     limits = [limit for limit in (int(found["mostOfDatabase"]), int(found["mostOfRole"])) if limit >= 0]
-    return max(0, min([left, *limits]))
+    return min(limits, default=-1)

@@ -31,9 +31,12 @@ printf '{"che_backup":"result","centiseconds":{"connect":%s,"round_trips":%s}}\n
 # psql sends one statement, and waits for its answer, at a time.
 ROUND_TRIPS_SQL = "SELECT 1;\n" * ROUND_TRIPS
 
-# As PostgreSQL 9.6 understands it too. What only some may see is left out, and never asked for.
+# As PostgreSQL 9.6 understands it too. What only some may see is left out, and never asked for. The limits of time are
+# set by statements: not every pool of connections takes them at its door.
 PROBE_SQL = (
     r"""
+SET lock_timeout = '20s';
+SET statement_timeout = '60s';
 SELECT json_build_object(
     'che_backup', 'server',
     'version', current_setting('server_version_num')::int,
@@ -46,7 +49,8 @@ SELECT json_build_object(
     'mayCreate', has_database_privilege(d.oid, 'CREATE'),
     'mayUseTemporary', has_database_privilege(d.oid, 'TEMPORARY'),
     'mayCreateInPublic', coalesce((
-        SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = 'public'), false),
+        SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+        FROM pg_namespace WHERE nspname = 'public'), false),
     'readOnly', pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
     'encoding', pg_encoding_to_char(d.encoding),
     'tables', (
@@ -57,6 +61,9 @@ SELECT json_build_object(
     + r""",
     'bytes', pg_database_size(d.oid),
     'connections', (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL),
+    'ownConnections', (
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = d.datname AND usename = current_user AND pid <> pg_backend_pid()),
     'most', current_setting('max_connections')::int,
     'reserved', current_setting('superuser_reserved_connections')::int,
     'mostOfDatabase', d.datconnlimit,

@@ -1,10 +1,16 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The moment at which the loaded database takes the place of the old one, and the way back."""
+"""The moment at which the loaded database takes the place of the old one, and the way back.
+
+What takes the place takes no connections before ``open_database``: a process that still has the other one's state in
+its memory would come back at once, and write that into this one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
@@ -24,7 +30,7 @@ class Swapped:
 
     Args:
         changed: False when it had been done before.
-        outage_seconds: How long the database took no connections.
+        outage_seconds: How long it took from the moment at which the database was closed.
     """
 
     changed: bool
@@ -32,16 +38,15 @@ class Swapped:
 
 
 def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
-    """Put the loaded database in the place of the old one, which is kept under ``names.replaced``, closed.
+    """Put the loaded database in the place of the old one, which is kept under ``names.replaced``. Both are closed.
 
-    Run again after it was done, or was killed half-way, it ends in the same state.
+    Run again after it was done, or was killed half-way, it ends in the same state; one that was opened since stays so.
 
     Raises:
         SwapFailed: There is nothing to swap, or it did not work; the old database takes connections again then.
     """
     there = _existing(psql, names)
     if names.staged not in there and {names.database, names.replaced} <= there:
-        psql(sql.SAFE_PATH + _allow_connections(names.database, True))
         return Swapped(False, 0.0)
     if names.staged not in there:
         raise SwapFailed("There is no loaded database to put in its place", f"database {names.database}")
@@ -51,11 +56,14 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
             f"database {names.database}",
             "Look at what it holds; if nothing, drop it.",
         )
-    return _rename(psql, [(names.database, names.replaced), (names.staged, names.database)], there)
+    renames = [(names.database, names.replaced), (names.staged, names.database)]
+    return _rename(psql, renames, there, lets_in_again=True)
 
 
 def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
-    """Put the replaced database back in its place; the restored one gets the staged one's name again.
+    """Put the replaced database back in its place; the restored one gets the staged one's name again. Both are closed.
+
+    Run again after it was done, or was killed half-way, it ends in the same state; one that was opened since stays so.
 
     Raises:
         SwapFailed: There is no replaced database, or it did not work.
@@ -63,14 +71,35 @@ def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
     there = _existing(psql, names)
     if names.replaced not in there:
         if names.database in there:
-            psql(sql.SAFE_PATH + _allow_connections(names.database, True))
             return Swapped(False, 0.0)
         raise SwapFailed("There is no replaced database to put back", f"database {names.database}")
     if names.staged in there:
         raise SwapFailed(
             f"There is a loaded database of this run besides, {names.staged}", f"database {names.database}"
         )
-    return _rename(psql, [(names.database, names.staged), (names.replaced, names.database)], there)
+    renames = [(names.database, names.staged), (names.replaced, names.database)]
+    return _rename(psql, renames, there, lets_in_again=is_open(psql, names.database))
+
+
+def is_open(psql: sql.Psql, database: str) -> bool:
+    """Whether a database takes connections."""
+    question = f"SELECT datallowconn FROM pg_database WHERE datname = {sql.text(database)};\n"
+    return psql(sql.SAFE_PATH + question).strip() == "t"
+
+
+def open_database(psql: sql.Psql, database: str) -> None:
+    """Let connections in, once nothing is left of what used the one that was in its place before."""
+    psql(sql.SAFE_PATH + _allow_connections(database, True))
+
+
+@contextmanager
+def open_for_a_look(psql: sql.Psql, names: StagedNames) -> Iterator[str]:
+    """Have the replaced database, whose name nobody else knows, take connections for a moment; yields that name."""
+    psql(sql.SAFE_PATH + _allow_connections(names.replaced, True))
+    try:
+        yield names.replaced
+    finally:
+        psql(sql.SAFE_PATH + _allow_connections(names.replaced, False))
 
 
 def drop_replaced(psql: sql.Psql, names: StagedNames) -> None:
@@ -92,7 +121,15 @@ def _allow_connections(database: str, allowed: bool) -> str:
     return f"ALTER DATABASE {sql.name(database)} ALLOW_CONNECTIONS {'true' if allowed else 'false'};\n"
 
 
-def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> Swapped:
+def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str], *, lets_in_again: bool) -> Swapped:
+    """Rename two databases in one transaction.
+
+    Args:
+        psql: See ``sql.Psql``.
+        renames: Old and new names: of the one in use, and of the one that takes its place.
+        there: Which databases there are.
+        lets_in_again: Whether the one in use is opened again when it fails.
+    """
     (in_use, _put_aside), (newcomer, place) = renames
     moves = [(old, new) for old, new in renames if old in there]
     script = (
@@ -103,26 +140,24 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str]) -> 
         + end_sessions("che.in_use", "che.newcomer")
         + "BEGIN;\n"
         + "".join(f"ALTER DATABASE {sql.name(old)} RENAME TO {sql.name(new)};\n" for old, new in moves)
-        + _allow_connections(place, True)
         + "COMMIT;\n"
         + "SELECT extract(epoch FROM clock_timestamp() - :'closed');\n"
     )
     try:
         return Swapped(True, float(psql(script).strip()))
     except CheError as error:
+        told = _reopened(psql, in_use) if lets_in_again and in_use in there else ""
         raise SwapFailed(
-            f"The databases could not be swapped: {error.what}{_reopened(psql, in_use, there)}",
+            f"The databases could not be swapped: {error.what}{told}",
             f"database {place}",
             "Look at who is connected to it (pg_stat_activity, pg_prepared_xacts), then run the task again.",
         ) from None
 
 
-def _reopened(psql: sql.Psql, database: str, there: set[str]) -> str:
+def _reopened(psql: sql.Psql, database: str) -> str:
     """Let Che in again after a swap that failed; what comes back goes into the message."""
-    if database not in there:
-        return ""
     try:
-        psql(sql.SAFE_PATH + _allow_connections(database, True))
+        open_database(psql, database)
     except CheError as error:
         return f"; and it takes no connections until ALTER DATABASE ... ALLOW_CONNECTIONS true is run: {error.what}"
     return "; it takes connections again, as before"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.community.che.plugins.module_utils._che._authorities import BUNDLE_LABELS
+from ansible_collections.community.che.plugins.module_utils._external_database._diff import titled
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._server._converge import converge
@@ -27,6 +28,17 @@ def ensure_authority(cluster: Cluster, namespace: str, certificate: str, check_m
     return converge(cluster, wanted, cluster.find(CONFIG_MAP, NAME, namespace), check_mode)
 
 
+def authority_diff(known: str | None, certificate: str) -> Object:
+    """What ``ensure_authority`` changes, for a task's ``diff``.
+
+    Args:
+        known: What ``known_authorities`` said before.
+        certificate: What is trusted then.
+    """
+    before = {} if known is None else {"data": {_KEY: known}}
+    return titled(f"ConfigMap/{NAME}", before, {"data": {_KEY: certificate}})
+
+
 def known_authorities(cluster: Cluster, namespace: str) -> str | None:
     """The certificates (PEM) that ``ensure_authority`` has made known; None where it has not."""
     config_map = cluster.find(CONFIG_MAP, NAME, namespace)
@@ -35,7 +47,7 @@ def known_authorities(cluster: Cluster, namespace: str) -> str | None:
 
 def trust_besides(cluster: Cluster, namespace: str, certificate: str, check_mode: bool) -> bool:
     """Have Che trust an authority besides those that it trusts already; returns whether there was something to do."""
-    wanted = _besides(known_authorities(cluster, namespace), certificate)
+    wanted = besides(known_authorities(cluster, namespace), certificate)
     return ensure_authority(cluster, namespace, wanted, check_mode)
 
 
@@ -49,7 +61,7 @@ def trust_as_before(cluster: Cluster, namespace: str, before: str | None, certif
         certificate: What was trusted besides.
     """
     now = known_authorities(cluster, namespace)
-    if now is None or now == before or now != _besides(before, certificate):
+    if now is None or now == before or now != besides(before, certificate):
         return
     if before is None:
         cluster.delete(CONFIG_MAP, NAME, namespace)
@@ -57,6 +69,7 @@ def trust_as_before(cluster: Cluster, namespace: str, before: str | None, certif
         ensure_authority(cluster, namespace, before, check_mode=False)
 
 
-def _besides(there: str | None, certificate: str) -> str:
+def besides(there: str | None, certificate: str) -> str:
+    """The certificates that are there, and another one."""
     known = there or ""
     return known if certificate.strip() in known else f"{known.rstrip()}\n{certificate}".lstrip()

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import (
@@ -14,106 +16,149 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     served_che_cluster_kind,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import (
-    JDBC_URL,
-    database_secret_of,
-    identity_secret_of,
-    is_in_use,
-)
+from ansible_collections.community.che.plugins.module_utils._che._databases import database_secret_of
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     ExternalDatabase,
     changes_to,
     external_settings,
+    leads_elsewhere,
     require_section,
 )
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
+from ansible_collections.community.che.plugins.module_utils._che._move import says, way_back
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import (
+    authority_diff,
+    besides,
     ensure_authority,
-    trust_besides,
+    known_authorities,
 )
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
+from ansible_collections.community.che.plugins.module_utils._external_database._concerned import CHE, concerned
+from ansible_collections.community.che.plugins.module_utils._external_database._diff import (
+    settings_before,
+    settings_diff,
+)
+from ansible_collections.community.che.plugins.module_utils._external_database._identity import Identity, find_identity
 from ansible_collections.community.che.plugins.module_utils._external_database._request import ConfigureRequest
 from ansible_collections.community.che.plugins.module_utils._external_database._stale import stale_roles
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
-from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, restart
+from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, end_users, users_in
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
     OpenMigration,
     require_no_migration,
 )
 
-_CHE, _KEYCLOAK = "che", "keycloak"
-_HIDDEN = "********"
+_LOOK = "Look at the log of Che's server, that of its operator, and the namespace's events."
 
 
 def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     """Make Che use the database, and return what the task returns.
 
-    Where there is no CheCluster yet, nothing is done; the settings are returned for the one that is to be made.
+    Where there is no CheCluster yet, the settings are returned for the one that is to be made. It will need the
+    authority of the server, which is made known all the same.
 
     Raises:
         CheError: Che of this version has no database, its data would be left behind, the database will not do, or Che
-            does not become ready with it.
+            does not become ready with it. A Che that was ready before is brought back to the database from before.
     """
     che = _find(cluster, request)
     api_version = che.api_version if che else request.api_version
     require_section(api_version, request.che_version or (che.version if che else ""))
-    settings = external_settings(api_version, request.database)
-    told: dict[str, Any] = {"changed": False, "patch": {"spec": settings}, "checks": [], "warnings": [], "diff": {}}
-    told["installation"] = _installation(cluster, che, api_version, request.database)
+    identity = find_identity(cluster, che, request.database.identity_secret)
+    wanted = replace(request.database, identity_secret=identity.asked)
+    settings = external_settings(api_version, wanted)
+    told: dict[str, Any] = {"changed": False, "patch": {"spec": settings}, "checks": [], "warnings": [], "diff": []}
+    told["installation"] = _installation(cluster, che, api_version, wanted, identity)
     if che is None:
+        _trust(cluster, request, known_authorities(cluster, request.namespace), told)
         return told
-    patch = changes_to(che, request.database, settings)
+    patch = changes_to(che, wanted, settings)
     if patch:
-        require_no_migration(cluster, request.namespace, "configure")
-    _require_data(che, patch, request)
-    for check in request.checks(with_identity=_uses_identity_secret(api_version, request)):
-        found = check_database(cluster, check)
-        told["checks"] += found["checks"]
-        told["warnings"] += found["warnings"]
-    # A migration that waits may yet go back to a server whose authority is another one.
-    waits = OpenMigration.find(cluster, request.namespace) is not None
-    ensure = trust_besides if waits else ensure_authority
-    trusted = ensure(cluster, request.namespace, request.ca_certificate, request.check_mode)
-    stale = [] if patch else stale_roles(cluster, request.namespace, request.secrets)
-    told.update(changed=bool(patch or stale) or trusted, diff=settings_diff(che, patch))
-    if request.check_mode or not (patch or stale):
+        _require_no_migration(cluster, request, told)
+    moves = bool(patch) and leads_elsewhere(che, wanted)
+    if moves:
+        _require_data(che, request)
+        identity.require_secret(_named(che))
+    _look(cluster, request, identity, told, in_use=not moves)
+    known = known_authorities(cluster, request.namespace)
+    told["diff"].append(settings_diff(che, patch))
+    _trust(cluster, request, known, told)
+    secrets = request.secrets(identity.effective)
+    stale = [] if patch else stale_roles(cluster, request.namespace, secrets)
+    told["changed"] = told["changed"] or bool(patch or stale)
+    if request.check_mode:
         return told
     deadline = Deadline(request.timeout)
     if patch:
-        write_settings(cluster, che, patch, deadline, generation_of(cluster, che.namespace))
-    for role in stale:
-        restart(cluster, request.namespace, role)
-    await_che(cluster, request.namespace, che.name, deadline)
+        _switch(cluster, che, patch, known, deadline)
+        return told
+    end_users(cluster, request.namespace, stale, deadline)
+    # Also where there is nothing to do: a run before this one may have been killed before it could see that.
+    _await(cluster, che, deadline)
     return told
 
 
-def _installation(
-    cluster: Cluster, che: CheCluster | None, api_version: str, wanted: ExternalDatabase
-) -> dict[str, Any]:
-    """What decides which databases a server has to have, with which rights, and what has to be moved there.
+def _require_no_migration(cluster: Cluster, request: ConfigureRequest, told: dict[str, Any]) -> None:
+    """Refuse to change a CheCluster that a migration is changing; who only asks is told, and may be about to end that.
 
-    The operator keeps the Deployment of an identity provider for as long as it runs one, wherever its database is.
+    Raises:
+        CheError: A migration has not ended.
     """
-    generation = GENERATIONS[api_version]
-    keycloak = cluster.find(DEPLOYMENT, _KEYCLOAK, che.namespace) if che else None
-    has_identity = keycloak is not None and bool(generation.identity_database_secret)
+    try:
+        require_no_migration(cluster, request.namespace, "configure")
+    except CheError as unfinished:
+        if not request.check_mode:
+            raise
+        told["warnings"].append(str(unfinished))
+
+
+def _look(
+    cluster: Cluster, request: ConfigureRequest, identity: Identity, told: dict[str, Any], *, in_use: bool
+) -> None:
+    """Look at each database that Che would use.
+
+    Raises:
+        CheError: One will not do.
+    """
+    for check in request.checks(identity.effective, in_use):
+        try:
+            found = check_database(cluster, check)
+        except CheError as error:
+            if check.database.secret == identity.effective and not identity.asked and not in_use:
+                error.next_step += " The identity provider's Secret for another server is named by identity_secret."
+            raise
+        told["checks"] += found["checks"]
+        told["warnings"] += found["warnings"]
+
+
+def _trust(cluster: Cluster, request: ConfigureRequest, known: str | None, told: dict[str, Any]) -> None:
+    """Have Che trust the server's authority, besides what is known or in its place."""
+    wanted = request.ca_certificate
+    # A migration that waits may yet go back to a server whose authority is another one.
+    if wanted and OpenMigration.find(cluster, request.namespace) is not None:
+        wanted = besides(known, wanted)
+    if ensure_authority(cluster, request.namespace, wanted, request.check_mode):
+        told["changed"] = True
+        told["diff"].append(authority_diff(known, wanted))
+
+
+def _installation(
+    cluster: Cluster, che: CheCluster | None, api_version: str, wanted: ExternalDatabase, identity: Identity
+) -> dict[str, Any]:
+    """What decides which databases a server has to have, with which rights, and what has to be moved there."""
     unfinished = OpenMigration.find(cluster, che.namespace) if che else None
     return {
         "che_cluster": che.name if che else "",
         "credentials_secret": database_secret_of(che) if che else "",
-        "identity_provider": has_identity,
-        "identity_secret": identity_secret_of(che) if che and has_identity else "",
-        "documented_superuser": generation.documented_superuser,
-        "moves": che is not None and not is_in_use(che, wanted.host, wanted.port, wanted.name),
+        "identity_provider": identity.runs,
+        "identity_secret": identity.present,
+        "documented_superuser": GENERATIONS[api_version].documented_superuser,
+        "moves": che is not None and leads_elsewhere(che, wanted),
         "migration": unfinished.content.migration if unfinished else "",
     }
-
-
-def _uses_identity_secret(api_version: str, request: ConfigureRequest) -> bool:
-    return bool(request.database.identity_secret and GENERATIONS[api_version].identity_database_secret)
 
 
 def _find(cluster: Cluster, request: ConfigureRequest) -> CheCluster | None:
@@ -129,89 +174,110 @@ def _find(cluster: Cluster, request: ConfigureRequest) -> CheCluster | None:
     return None
 
 
-def _require_data(che: CheCluster, patch: Mapping[str, Any], request: ConfigureRequest) -> None:
+def _named(che: CheCluster) -> str:
+    return f"CheCluster {che.namespace}/{che.name}"
+
+
+def _require_data(che: CheCluster, request: ConfigureRequest) -> None:
     """Refuse to leave an installation's data behind unasked: Che begins anew in a database that is empty."""
-    generation = che.generation
-    where = (generation.external_database, generation.database_host, generation.database_port, generation.database_name)
-    moves = any(_holds(patch, path) for path in where)
-    if moves and not request.leave_data:
+    if not request.leave_data:
         raise CheError(
             "Che would use another database than now, and what is in that one would stay there",
-            f"CheCluster {che.namespace}/{che.name}",
+            _named(che),
             "Set leave_data to true when the other database holds what Che needs, or Che may begin anew.",
         )
 
 
-def _holds(tree: Any, path: str) -> bool:
-    for step in path.split("."):
-        if not isinstance(tree, Mapping) or step not in tree:
-            return False
-        tree = tree[step]
-    return True
+def _switch(cluster: Cluster, che: CheCluster, patch: Mapping[str, Any], known: str | None, deadline: Deadline) -> None:
+    """Write the CheCluster, and wait until Che is ready; where it was ready before and does not become so, go back.
+
+    Args:
+        cluster: Where.
+        che: The CheCluster as it is.
+        patch: What changes.
+        known: The authorities that Che was told to trust before; None for none.
+        deadline: When to give up.
+
+    Raises:
+        CheError: Che does not become ready with it; says which database it uses from now on.
+    """
+    before = {role: generation_of(cluster, che.namespace, role) for role in concerned(che, patch)}
+    try:
+        write_settings(cluster, che, patch, deadline, before)
+        await_che(cluster, che.namespace, che.name, deadline)
+    except CheError as error:
+        advice = _LOOK if isinstance(error, WaitExpired) else error.next_step
+        error.next_step = f"{advice} {_gone_back(cluster, che, patch, known)}".strip()
+        raise
+
+
+def _gone_back(cluster: Cluster, che: CheCluster, patch: Mapping[str, Any], known: str | None) -> str:
+    """Put the CheCluster back, if Che worked with it; says what has become of it."""
+    said_before = json.dumps(settings_before(che, patch), sort_keys=True)
+    if not che.is_ready():
+        return f"As Che was not ready before either, the CheCluster has the new settings. It said before: {said_before}"
+    back = way_back(che.raw.get("spec"), patch)
+    try:
+        live = CheCluster(find_che_cluster(cluster, che.namespace, che.name))
+        if says(live.raw.get("spec"), patch, back):
+            cluster.merge(che_cluster_kind(cluster), che.name, che.namespace, {"spec": back})
+        elif not says(live.raw.get("spec"), back, patch):
+            return f"Somebody else has changed the CheCluster meanwhile, which said before: {said_before}"
+        # An authority that is trusted besides does no harm, and the next attempt needs it.
+        if known:
+            ensure_authority(cluster, che.namespace, known, check_mode=False)
+    except CheError as failure:
+        return f"The CheCluster could not be put back ({failure.what}). It said before: {said_before}"
+    return (
+        "The CheCluster is as it was before, so that its operator brings Che back to the database from before. If Che "
+        "only needs more time, run the task again with a longer timeout."
+    )
+
+
+def _await(cluster: Cluster, che: CheCluster, deadline: Deadline) -> None:
+    try:
+        await_che(cluster, che.namespace, che.name, deadline)
+    except WaitExpired as error:
+        error.next_step = _LOOK
+        raise
 
 
 def write_settings(
-    cluster: Cluster, che: CheCluster, patch: Mapping[str, Any], deadline: Deadline, before: int | None
+    cluster: Cluster,
+    che: CheCluster,
+    patch: Mapping[str, Any],
+    deadline: Deadline,
+    before: Mapping[str, int | None],
 ) -> None:
-    """Write a JSON merge patch of a CheCluster's spec, and wait until its operator has changed Che's Deployment.
+    """Write a JSON merge patch of a CheCluster's spec, and wait until its operator has done something about it.
 
     Args:
         cluster: Where.
         che: The CheCluster.
         patch: What changes.
         deadline: When to give up.
-        before: The Deployment's ``generation_of`` before anything of this was written.
+        before: For each role whose Deployment the operator has to write anew, what ``generation_of`` said before
+            anything of this was written. One that there was none of is waited for if it is Che's own.
 
     Raises:
-        WaitExpired: It does not.
+        WaitExpired: It does nothing about it.
     """
     cluster.merge(che_cluster_kind(cluster), che.name, che.namespace, {"spec": patch})
+
+    def is_done() -> bool | None:
+        return all(generation_of(cluster, che.namespace, role) != before[role] for role in awaited) or None
+
+    awaited = [role for role, generation in before.items() if role == CHE or generation is not None]
     wait_for(
-        lambda: generation_of(cluster, che.namespace) != before or None,
+        is_done,
         deadline,
         "Che's operator to take the settings over",
-        on=DEPLOYMENT.named(_CHE, che.namespace),
-        next_step="Check that the operator of Che runs, and its log. The CheCluster has the settings.",
+        on=_named(che),
+        next_step="Check that the operator of Che runs, and its log.",
     )
 
 
-def generation_of(cluster: Cluster, namespace: str) -> int | None:
-    """How often the spec of Che's Deployment was written; None where there is none."""
-    deployment = cluster.find(DEPLOYMENT, _CHE, namespace)
-    return int(deployment["metadata"]["generation"]) if deployment else None
-
-
-def settings_diff(che: CheCluster, patch: Mapping[str, Any]) -> Object:
-    """What a patch of its spec changes, for a task's ``diff``: the rest of a CheCluster may hold secrets."""
-    spec = che.raw.get("spec") or {}
-    title = f"CheCluster/{che.name}"
-    return {
-        "before_header": title,
-        "after_header": title,
-        "before": _of(spec, patch),
-        "after": _without_removed(patch),
-    }
-
-
-def _of(spec: Any, patch: Mapping[str, Any]) -> Object:
-    found: Object = {}
-    for key, value in patch.items():
-        there = spec.get(key) if isinstance(spec, Mapping) else None
-        if isinstance(value, Mapping):
-            found[key] = _of(there, value)
-        elif there is not None:
-            found[key] = _shown(key, there)
-    return found
-
-
-def _shown(key: str, value: Any) -> Any:
-    # v1 may hold passwords as they are, and so may the driver's URL of either.
-    return _HIDDEN if "assword" in key or (key == JDBC_URL and "assword" in str(value)) else value
-
-
-def _without_removed(patch: Mapping[str, Any]) -> Object:
-    return {
-        key: _without_removed(value) if isinstance(value, Mapping) else _shown(key, value)
-        for key, value in patch.items()
-        if value is not None
-    }
+def generation_of(cluster: Cluster, namespace: str, role: str = CHE) -> int | None:
+    """How often the spec of the Deployment that uses a role's database was written; None where there is none."""
+    found = users_in(cluster, namespace, (role,))[role]
+    return int(found[0]["metadata"]["generation"]) if found else None

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._external import require_name
 from ansible_collections.community.che.plugins.module_utils._errors import UsageError
+from ansible_collections.community.che.plugins.module_utils._external_database._diff import credentials_diff
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._server._secrets import read_secret
@@ -85,7 +86,7 @@ def ensure_credentials(cluster: Cluster, wanted: Credentials, check_mode: bool) 
         wanted.require_possible(held.get(PASSWORD, ""), "Give another one with database_password.")
     generated = not (wanted.password or held.get(PASSWORD))
     data = {**({USER: wanted.user} if wanted.user else {}), PASSWORD: _password(wanted, held)}
-    labels = (live or {}).get("metadata", {}).get("labels") or {}
+    labels: dict[str, str] = (live or {}).get("metadata", {}).get("labels") or {}
     replaces = any(key in held and held[key] != value for key, value in data.items())
     changed = any(held.get(key) != value for key, value in data.items()) or not LABELS.items() <= labels.items()
     if changed and not check_mode:
@@ -100,6 +101,9 @@ def ensure_credentials(cluster: Cluster, wanted: Credentials, check_mode: bool) 
         "database_user": wanted.user or held.get(USER, ""),
         "generated": generated,
         "replaces": replaces,
+        "diff": credentials_diff(
+            wanted.secret, (held, labels) if live else None, ({**held, **data}, {**labels, **LABELS}), (USER,)
+        ),
     }
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.community.che.plugins.module_utils._che._external import DISABLE, PREFER
+from ansible_collections.community.che.plugins.module_utils._che._external import (
+    DISABLE,
+    PREFER,
+    VERIFY_CA,
+    VERIFY_FULL,
+)
 from ansible_collections.community.che.plugins.module_utils._database._probe import ServerFacts
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, PASSED, WARNED, Check
 
@@ -24,10 +29,12 @@ class Needs:
 
     Args:
         tls: How the server is spoken to, one of ``TLS_MODES``.
-        connections: How many connections must be free.
+        connections: How many connections must be free; those that the role has in the database already count as such.
         latency_seconds: What a round trip may take before that is worth a warning.
         superuser: Whether the role should be a superuser, as the documents of v1 have it.
         empty: Whether the database must hold nothing yet.
+        connections_beside: How many another database of Che's on the same server needs besides.
+        in_use: Whether Che works with the database already, so that too few connections deserve a word only.
     """
 
     tls: str = PREFER
@@ -35,6 +42,8 @@ class Needs:
     latency_seconds: float = 0.02
     superuser: bool = False
     empty: bool = False
+    connections_beside: int = 0
+    in_use: bool = False
 
 
 def judge(facts: ServerFacts, needs: Needs, on: str) -> list[Check]:
@@ -74,12 +83,15 @@ def version_text(number: int) -> str:
 
 
 def _tls(facts: ServerFacts, needs: Needs, on: str) -> Check:
+    verify = "tls: verify-full with the certificate of its authority (ca_certificate)."
+    if facts.tls and needs.tls in (VERIFY_CA, VERIFY_FULL):
+        return Check("tls", PASSED, f"the connection uses {facts.tls}", on)
     if facts.tls:
-        checked = "" if needs.tls.startswith("verify") else "; whose server it is was not verified"
-        return Check("tls", PASSED, f"the connection uses {facts.tls}{checked}", on)
+        told = f"the connection uses {facts.tls}, and whose server it is was not verified"
+        return Check("tls", WARNED, told, on, f"Give {verify}")
     if needs.tls == DISABLE:
         return Check("tls", WARNED, "passwords and data go over the network as they are, as asked for", on)
-    lift = "Turn TLS on at the server, and give tls: verify-full with the certificate of its authority."
+    lift = f"Turn TLS on at the server, and give {verify}"
     return Check("tls", WARNED, "the server offers no TLS, so that data go over the network as they are", on, lift)
 
 
@@ -97,12 +109,13 @@ def _rights(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
         for name, given in (
             ("CREATE on it", facts.may_create or facts.is_owner),
             ("TEMPORARY on it", facts.may_use_temporary),
-            ("CREATE on its schema public", facts.may_create_in_public or facts.is_owner),
+            # Not what owners of a database have by themselves: the schema may be another role's.
+            ("CREATE and USAGE on its schema public", facts.may_create_in_public),
         )
         if not given
     ]
     if lacking:
-        lift = "Make the role its owner, or grant it these."
+        lift = "Make the role its owner, or grant it these; a schema's rights are granted by the schema's own owner."
         yield Check("rights", BLOCKED, f"the role lacks {', '.join(lacking)}", on, lift)
     else:
         yield Check("rights", PASSED, "the role owns it" if facts.is_owner else "the role may make tables in it", on)
@@ -132,11 +145,15 @@ def _contents(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
 
 
 def _connections(facts: ServerFacts, needs: Needs, on: str) -> Check:
-    told = f"{facts.free_connections} connections are free, and {needs.connections} are needed"
-    if facts.free_connections >= needs.connections:
+    had = f" beside {facts.own_connections} that the role has already" if facts.own_connections else ""
+    others = f", and {needs.connections_beside} more by the other database" if needs.connections_beside else ""
+    told = f"{facts.free_connections} connections are free{had}, and {needs.connections} are needed{others}"
+    is_limited = 0 <= facts.connection_limit < needs.connections
+    on_server = facts.free_on_server + facts.own_connections
+    if on_server >= needs.connections + needs.connections_beside and not is_limited:
         return Check("connections", PASSED, told, on)
     lift = "Raise max_connections, or the CONNECTION LIMIT of the database or the role."
-    return Check("connections", BLOCKED, told, on, lift)
+    return Check("connections", WARNED if needs.in_use else BLOCKED, told, on, lift)
 
 
 def _latency(facts: ServerFacts, needs: Needs, on: str) -> Check:

@@ -125,15 +125,21 @@ class ConfigureRequest:
         """The certificates (PEM) that Che is to trust for this server."""
         return self.check.ca_certificate
 
-    @property
-    def secrets(self) -> dict[str, str]:
+    def secrets(self, identity_secret: str) -> dict[str, str]:
         """The Secrets by the roles that use them."""
-        return {"che": self.database.secret, _IDENTITY: self.database.identity_secret}
+        return {"che": self.database.secret, _IDENTITY: identity_secret}
 
-    def checks(self, with_identity: bool) -> list[CheckRequest]:
-        """Each database that Che would use, with the role that would."""
-        if not with_identity:
-            return [self.check]
-        own = replace(self.check.database, name=_IDENTITY, secret=self.database.identity_secret)
+    def checks(self, identity_secret: str, in_use: bool) -> list[CheckRequest]:
+        """Each database that Che would use, with the role that would.
+
+        Args:
+            identity_secret: The Secret of the identity provider's database; empty where there is no such provider.
+            in_use: Whether Che uses them already.
+        """
+        needs = replace(self.check.needs, in_use=in_use)
+        if not identity_secret:
+            return [replace(self.check, needs=needs)]
+        both = replace(self.check, needs=replace(needs, connections_beside=needs.connections))
+        own = replace(self.check.database, name=_IDENTITY, secret=identity_secret)
         run_id = f"{self.check.run_id[:24]}-id"
-        return [self.check, replace(self.check, database=own, user=_IDENTITY, run_id=run_id)]
+        return [both, replace(both, database=own, user=_IDENTITY, run_id=run_id)]

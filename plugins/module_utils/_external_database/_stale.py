@@ -9,11 +9,13 @@ Che's operator gives a Secret's values to the containers as their environment, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._kube._pods import pods_of
+from ansible_collections.community.che.plugins.module_utils._restore._ready import users_in
 
 
 def stale_roles(cluster: Cluster, namespace: str, secrets: Mapping[str, str]) -> list[str]:
@@ -22,18 +24,20 @@ def stale_roles(cluster: Cluster, namespace: str, secrets: Mapping[str, str]) ->
     Args:
         cluster: Where.
         namespace: The namespace of Che.
-        secrets: The Secrets by the roles that use them, ``che`` and ``keycloak``; each Deployment has its name.
+        secrets: The Secrets by the roles that use them, ``che`` and ``keycloak``.
     """
-    return [role for role, secret in secrets.items() if secret and _is_stale(cluster, namespace, role, secret)]
+    users = users_in(cluster, namespace, secrets)
+    return [role for role, secret in secrets.items() if secret and _is_stale(cluster, namespace, users[role], secret)]
 
 
-def _is_stale(cluster: Cluster, namespace: str, name: str, secret: str) -> bool:
-    held, deployment = cluster.find(SECRET, secret, namespace), cluster.find(DEPLOYMENT, name, namespace)
-    if held is None or deployment is None:
+def _is_stale(cluster: Cluster, namespace: str, users: Sequence[Mapping[str, Any]], secret: str) -> bool:
+    held = cluster.find(SECRET, secret, namespace)
+    if held is None:
         return False
     changed = _last_change(held)
+    pods = (pod for deployment in users for pod in pods_of(cluster, deployment))
     # Both are RFC 3339 in UTC and whole seconds, which sort as they are.
-    return any(str(pod["metadata"].get("creationTimestamp", changed)) < changed for pod in pods_of(cluster, deployment))
+    return any(str(pod["metadata"].get("creationTimestamp", changed)) < changed for pod in pods)
 
 
 def _last_change(obj: Object) -> str:

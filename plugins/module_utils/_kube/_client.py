@@ -157,13 +157,29 @@ class Cluster:
             "patch", kind.path(namespace, name), body=patch, on=on, content_type="application/merge-patch+json"
         )
 
-    def delete(self, kind: Kind, name: str, namespace: str = "", propagation: str = "Background") -> bool:
-        """Delete an object with all that it owns, or as ``propagation`` says; False when it was not there."""
+    def delete(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str = "",
+        propagation: str = "Background",
+        grace_seconds: int | None = None,
+    ) -> bool:
+        """Delete an object with all that it owns, or as ``propagation`` says; False when it was not there.
+
+        Args:
+            kind: What it is.
+            name: Its name.
+            namespace: Where it is.
+            propagation: What becomes of what it owns.
+            grace_seconds: What time a pod's processes have to end; None for what the pod says.
+        """
+        grace = "" if grace_seconds is None else str(grace_seconds)
         try:
             self.request(
                 "delete",
                 kind.path(namespace, name),
-                {"propagationPolicy": propagation},
+                {"propagationPolicy": propagation, "gracePeriodSeconds": grace},
                 on=kind.named(name, namespace),
             )
         except NotFound:

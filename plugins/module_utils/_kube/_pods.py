@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, POD
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 
 
-def pods_of(cluster: Cluster, deployment: Object) -> Iterator[Object]:
+def pods_of(cluster: Cluster, deployment: Mapping[str, Any]) -> Iterator[Object]:
     """The pods that a Deployment's selector finds.
 
     Raises:
@@ -25,3 +27,53 @@ def pods_of(cluster: Cluster, deployment: Object) -> Iterator[Object]:
         raise CheError("Its pods can't be told by labels", on, "Give its selector matchLabels.")
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return cluster.list(POD, metadata["namespace"], labels=selector)
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod serves, and is not on its way out."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def end_pods(
+    cluster: Cluster, deployments: Sequence[Mapping[str, Any]], grace_seconds: int | None = None
+) -> frozenset[str]:
+    """End all pods that Deployments have now; those that come for them are left alone.
+
+    Args:
+        cluster: Where.
+        deployments: The Deployments.
+        grace_seconds: What time the processes have to end; None for what the pods say.
+
+    Returns:
+        Their uids.
+    """
+    ended = {pod["metadata"]["uid"]: pod for deployment in deployments for pod in pods_of(cluster, deployment)}
+    for pod in ended.values():
+        cluster.delete(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], grace_seconds=grace_seconds)
+    return frozenset(ended)
+
+
+def await_end(
+    cluster: Cluster, deployments: Sequence[Mapping[str, Any]], ended: frozenset[str], deadline: Deadline
+) -> None:
+    """Wait until pods that were ended are gone, which they are once their node has said that their processes are.
+
+    Raises:
+        WaitExpired: One does not end.
+    """
+
+    def left() -> list[str]:
+        there = [pod for deployment in deployments for pod in pods_of(cluster, deployment)]
+        return sorted(pod["metadata"]["name"] for pod in there if pod["metadata"]["uid"] in ended)
+
+    places = [deployment["metadata"] for deployment in deployments]
+    wait_for(
+        lambda: None if left() else True,
+        deadline,
+        "pods to end",
+        on=", ".join(DEPLOYMENT.named(item["name"], item["namespace"]) for item in places),
+        next_step="Where a node is gone for good, kubectl delete pod --force removes its pods. Then run it again.",
+        describe=lambda: f"{', '.join(left())} is still there",
+    )

@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._che._cluster import
 from ansible_collections.community.che.plugins.module_utils._che._move import says
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
+from ansible_collections.community.che.plugins.module_utils._external_database._concerned import CHE
 from ansible_collections.community.che.plugins.module_utils._external_database._configure import (
     generation_of,
     write_settings,
@@ -46,7 +47,7 @@ def switch(work: Work, to: Direction) -> None:
         # It says so already, and nobody knows since when.
         return
     if str(live) == journal.content.generation:
-        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, live)
+        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, {CHE: live})
 
 
 def _says(work: Work, che: CheCluster, to: Direction) -> bool:
@@ -93,6 +94,7 @@ def put_back(work: Work) -> None:
     for role, target in work.targets.items():
         work.run.warnings += target.take_out(is_filled=role in work.filled, is_used=held.switched)
     require_said(work, "back")
+    # Not before: Che's operator starts Che anew for this, which would be taken for the way back.
     trust_as_before(work.cluster, work.namespace, work.way.trusted, work.way.authorities)
     journal.close()
 

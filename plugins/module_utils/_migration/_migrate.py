@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._che._cluster import
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     changes_to,
     external_settings,
+    leads_elsewhere,
     require_section,
 )
 from ansible_collections.community.che.plugins.module_utils._che._move import changes_to_embedded, patched, way_back
@@ -26,7 +27,7 @@ from ansible_collections.community.che.plugins.module_utils._database._versions 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import known_authorities
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
-from ansible_collections.community.che.plugins.module_utils._external_database._configure import settings_diff
+from ansible_collections.community.che.plugins.module_utils._external_database._diff import settings_diff
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
 from ansible_collections.community.che.plugins.module_utils._kube._lease import DURATION_SECONDS, LeaseLost, held_lease
@@ -71,12 +72,14 @@ class Plan:
         way: What becomes of it, and back.
         checks: What was looked at, as a task returns it.
         warnings: What is worth a warning.
+        nothing_to_do: Why there is nothing to do, where ``way`` changes nothing.
     """
 
     che: CheCluster
     way: Way
     checks: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    nothing_to_do: str = "Nothing to move: the databases are there"
 
 
 def migrate(cluster: Cluster, request: MigrationRequest) -> dict[str, Any]:
@@ -137,7 +140,7 @@ def _begin(cluster: Cluster, request: MigrationRequest, run: Run, unfinished: Op
             left = request.commit or unfinished.content.phase != MIGRATED
             return {**_told(run, plan, unfinished.content), "changed": left, "committed": False}
         if not plan.way.there:
-            run.say("Nothing to move: the databases are there")
+            run.say(plan.nothing_to_do)
             return _told(run, plan, None)
     with run.stage("check", "Looking at the server that the databases go to"):
         plan = _checked(cluster, request, plan, deadline)
@@ -162,6 +165,10 @@ def _plan(cluster: Cluster, request: MigrationRequest) -> Plan:
         return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch)))
     wanted = request.external.database
     patch = changes_to(che, wanted, external_settings(che.api_version, wanted))
+    if patch and not leads_elsewhere(che, wanted):
+        # Only how Che opens it changes. What it holds is not to be moved onto itself.
+        words = "Nothing to move: the databases are there. How Che opens them is changed by external_database"
+        return Plan(che, Way({}, {}), nothing_to_do=words)
     trusted = known_authorities(cluster, request.namespace)
     return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), request.external.ca_certificate, trusted))
 

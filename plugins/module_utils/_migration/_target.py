@@ -22,7 +22,12 @@ from ansible_collections.community.che.plugins.module_utils._database._staging i
     names_for,
     standing,
 )
-from ansible_collections.community.che.plugins.module_utils._database._swap import drop_replaced, swap, swap_back
+from ansible_collections.community.che.plugins.module_utils._database._swap import (
+    drop_replaced,
+    open_database,
+    swap,
+    swap_back,
+)
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job, run_job
@@ -91,6 +96,8 @@ class Target:
         if beside:
             self._keep_password_in_step(beside.psql)
             swap(beside.psql, self._names)
+            # Nothing of Che's uses this server before it is told to.
+            open_database(beside.psql, self._names.database)
 
     def take_out(self, is_filled: bool, is_used: bool) -> list[str]:
         """Put back what was there before the migration.
@@ -109,6 +116,8 @@ class Target:
         beside = self._beside
         if beside:
             swap_back(beside.psql, self._names)
+            # Che uses another server again.
+            open_database(beside.psql, self._names.database)
             if is_used and standing(beside.psql, self._names).whole:
                 return [
                     f"What Che wrote since it came to the {self._place.on} is kept there as database "

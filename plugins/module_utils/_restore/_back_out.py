@@ -32,6 +32,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
+from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import follow_own_secrets
 from ansible_collections.community.che.plugins.module_utils._restore._objects import is_ours, live_objects
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step, in_place_of
 from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
@@ -87,6 +88,7 @@ def put_back(work: Work, restorer: Restorer) -> None:
     work.run.warnings += _put_back_changed(work)
     if plan.installation_exists:
         restorer.open_with_own_secrets()
+        follow_own_secrets(work)
     restorer.clean_up()
     _remove_created(work)
     if plan.installation_exists and plan.was_ready:

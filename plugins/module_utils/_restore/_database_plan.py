@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
 from ansible_collections.community.che.plugins.module_utils._che._choice import DATABASE, FAIL
 from ansible_collections.community.che.plugins.module_utils._che._choice import KEEP as KEEP_EXISTING
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import (
-    Database,
-    external_database,
-)
-from ansible_collections.community.che.plugins.module_utils._che._place import Place
-from ansible_collections.community.che.plugins.module_utils._che._versions import kept_dump, needs_no_database
+from ansible_collections.community.che.plugins.module_utils._che._databases import Database
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare, compare_properties
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
@@ -27,40 +21,29 @@ from ansible_collections.community.che.plugins.module_utils._database._log impor
 from ansible_collections.community.che.plugins.module_utils._database._staging import leftovers
 from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._client import Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
-from ansible_collections.community.che.plugins.module_utils._restore._live_databases import (
-    live_databases,
-    restored_databases,
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import (
+    ASK,
+    KEPT_AS_ASKED,
+    DatabaseQuestion,
+    Obstacle,
+    at_stake,
+    left_without_che,
+    why_kept_out,
+    why_left,
+    without_server,
 )
+from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
 from ansible_collections.community.che.plugins.module_utils._restore._plan import KEEP, LEAVE
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
-from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 
 RESTORE = "restore"
 NOT_CHOSEN = "Not chosen."
-_ASK = "Set existing to replace or keep, or leave the database out by parts."
 _SHOWN_DIFFERENCES = 10
 _UNKNOWN_ROWS = -1
-_KEPT_OUT = (
-    "Che's database is external here, and is never touched. "
-    "The dump is kept in the backup: snapshot {snapshot}, file db/{name}.sql."
-)
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """What keeps a database from being replaced.
-
-    Args:
-        what: As a sentence without its full stop.
-        lift: How it is lifted, as full sentences.
-    """
-
-    what: str
-    lift: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +57,7 @@ class DatabasePlan:
         leftovers: Databases and roles on its server that an earlier restore left.
         obstacles: What keeps it from being replaced.
         server: The Deployment of its server; None where there is none.
-        note: Why it is left, as a sentence.
+        note: Why it is left, or what is lost with it, as a sentence.
     """
 
     part: Part
@@ -154,27 +137,6 @@ def _tables(figures: DatabaseFigures | None) -> dict[str, str]:
     return {f"{table.schema}.{table.name}": f"{table.rows} rows, {table.checksum}" for table in tables}
 
 
-@dataclass(frozen=True)
-class DatabaseQuestion:
-    """What the plan of databases depends on.
-
-    Args:
-        cluster: Where.
-        request: What the task asks for.
-        target: The place that is restored to.
-        parts: The backup's databases.
-        objects: The objects as they are to be, the CheCluster among them.
-        installation_exists: Whether there is a CheCluster now, and so its databases.
-    """
-
-    cluster: Cluster
-    request: RestoreRequest
-    target: Place
-    parts: Sequence[Part]
-    objects: Sequence[Object]
-    installation_exists: bool
-
-
 def plan_databases(question: DatabaseQuestion) -> list[DatabasePlan]:
     """Compare each saved database with the live one of its role.
 
@@ -184,44 +146,40 @@ def plan_databases(question: DatabaseQuestion) -> list[DatabasePlan]:
     if not question.request.choice.takes(DATABASE):
         return [DatabasePlan(part, LEAVE, note=NOT_CHOSEN) for part in question.parts]
     live: dict[str, tuple[Database, Object]] = {}
-    named: dict[str, Database] = {}
     if question.installation_exists:
         found = live_databases(question.cluster, question.request.namespace, question.objects)
         live = {database.role: (database, server) for database, server in found}
-        if question.request.existing != KEEP_EXISTING:
-            named = restored_databases(question.cluster, question.request.namespace, question.objects)
-    external = _becomes_external(question)
-    plans = [
-        # Even where the server that was used before is still there: Che won't look at it.
-        DatabasePlan(part, LEAVE, note=_KEPT_OUT.format(snapshot=part.snapshot[:8], name=part.name))
-        if external and part.role != "openvsx"
-        else _planned(question, part, *live.get(part.role, (None, None)))
-        for part in question.parts
-    ]
-    return [_held_against(plan, live, named) for plan in plans]
+    che_cluster = question.next_che_cluster() if question.parts else None
+    return [_one(question, part, che_cluster, live.get(part.role)) for part in question.parts]
 
 
-def _held_against(
-    plan: DatabasePlan, live: Mapping[str, tuple[Database, Object]], named: Mapping[str, Database]
+def _one(
+    question: DatabaseQuestion, part: Part, che_cluster: CheCluster | None, live: tuple[Database, Object] | None
 ) -> DatabasePlan:
-    """Blocked where Che would look for another database than the one that is put in place."""
-    now, then = live.get(plan.part.role), named.get(plan.part.role)
-    if not plan.restores or now is None or then is None:
-        return plan
-    (database, _server) = now
-    if (database.name, database.user) == (then.name, then.user):
-        return plan
-    other = Obstacle(
-        f"It is {database.name} of the role {database.user} here, and {then.name} of {then.user} once restored",
-        "Give the live CheCluster and its Secret the saved names first, or leave the CheCluster or the database out.",
-    )
-    return replace(plan, obstacles=(*plan.obstacles, other))
+    kept_out = why_kept_out(part, che_cluster)
+    if kept_out:
+        return DatabasePlan(part, LEAVE, note=kept_out)
+    if live is not None:
+        return _planned(question, part, *live)
+    left = why_left(question, part, che_cluster)
+    return DatabasePlan(part, LEAVE, note=left) if left else _unseen(question, part)
 
 
-def _planned(question: DatabaseQuestion, part: Part, database: Database | None, server: Object | None) -> DatabasePlan:
-    if database is None or server is None:
-        note = _why_no_place(question, part)
-        return DatabasePlan(part, LEAVE if note else RESTORE, note=note)
+def _unseen(question: DatabaseQuestion, part: Part) -> DatabasePlan:
+    """One that has a place, and no server that could be asked."""
+    in_the_way = without_server(question, part)
+    if in_the_way is not None:
+        return DatabasePlan(part, RESTORE, obstacles=(in_the_way,))
+    held_by = left_without_che(question, part)
+    if not held_by:
+        return DatabasePlan(part, RESTORE)
+    if question.request.existing == KEEP_EXISTING:
+        return DatabasePlan(part, LEAVE, note=KEPT_AS_ASKED)
+    note = f"It takes the place of what is on {held_by}, of which nothing is saved."
+    return DatabasePlan(part, RESTORE, obstacles=tuple(at_stake(question, held_by)), note=note)
+
+
+def _planned(question: DatabaseQuestion, part: Part, database: Database, server: Object) -> DatabasePlan:
     psql = PodPsql(question.cluster, server)
     existing = question.request.existing
     try:
@@ -236,16 +194,16 @@ def _planned(question: DatabaseQuestion, part: Part, database: Database | None, 
     except CheError:
         # A database that can't be asked is no reason not to restore it, unless the task says so.
         if existing == KEEP_EXISTING:
-            return DatabasePlan(part, LEAVE, server=server, note="It is there, and existing is keep.")
-        unknown = (Obstacle("What is in it can't be seen, and existing is fail", _ASK),) if existing == FAIL else ()
+            return DatabasePlan(part, LEAVE, server=server, note=KEPT_AS_ASKED)
+        unknown = (Obstacle("What is in it can't be seen, and existing is fail", ASK),) if existing == FAIL else ()
         return DatabasePlan(part, RESTORE, obstacles=unknown, server=server)
     # One that a migration has left closed is replaced by one that Che can write to.
     if part.database and not differences(part.database, live) and not (facts and facts.is_closed):
         return DatabasePlan(part, KEEP, live, left, server=server)
     if existing == KEEP_EXISTING:
-        return DatabasePlan(part, LEAVE, live, left, server=server, note="It is there, and existing is keep.")
+        return DatabasePlan(part, LEAVE, live, left, server=server, note=KEPT_AS_ASKED)
     if existing == FAIL:
-        obstacles = (*obstacles, Obstacle("It is there and is not what was saved, and existing is fail", _ASK))
+        obstacles = (*obstacles, Obstacle("It is there and is not what was saved, and existing is fail", ASK))
     return DatabasePlan(part, RESTORE, live, left, obstacles, server)
 
 
@@ -268,26 +226,3 @@ def _parted(sentences: str) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
     what, _stop, lift = sentences.partition(". ")
     return what.rstrip("."), lift
-
-
-def _becomes_external(question: DatabaseQuestion) -> bool:
-    """Whether Che uses a database of somebody else's once it is restored."""
-    restored = next((CheCluster(obj) for obj in question.objects if obj["kind"] == "CheCluster"), None)
-    keeps = question.request.existing == KEEP_EXISTING or restored is None
-    if keeps and question.installation_exists:
-        name = restored.name if restored else None
-        restored = CheCluster(find_che_cluster(question.cluster, question.request.namespace, name))
-    return restored is not None and external_database(restored)
-
-
-def _why_no_place(question: DatabaseQuestion, part: Part) -> str:
-    """Why a saved database has no place here; empty when it has one, now or once the operator has made it."""
-    version, path = question.target.che_version, f"snapshot {part.snapshot[:8]}, file db/{part.name}.sql"
-    if part.role != "openvsx" and needs_no_database(version):
-        return kept_dump(part.name, version, part.snapshot)
-    if question.installation_exists:
-        return (
-            f"Nothing here runs a database for that. Its dump is kept in the backup: {path}. "
-            "When the restored CheCluster has its operator set one up, run the restore once more."
-        )
-    return ""

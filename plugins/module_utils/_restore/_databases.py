@@ -5,26 +5,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
-from ansible_collections.community.che.plugins.module_utils._che._databases import Database
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
-from ansible_collections.community.che.plugins.module_utils._database._sql import name, password_verifier, text
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
-    StagedNames,
     clean_up,
     end_sessions_of_jobs,
     hand_over,
     jobs_with_sessions,
-    names_for,
     standing,
 )
 from ansible_collections.community.che.plugins.module_utils._database._swap import (
     drop_replaced,
+    is_open,
+    open_database,
     swap,
     swap_back,
 )
@@ -33,31 +30,25 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, JOB
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import JOB
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
 from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
-from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
-from ansible_collections.community.che.plugins.module_utils._restore._ready import is_available, restart
+from ansible_collections.community.che.plugins.module_utils._restore._logins import bring_in_step
+from ansible_collections.community.che.plugins.module_utils._restore._ready import end_users, require_users
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._staged import Servers, Staged
+from ansible_collections.community.che.plugins.module_utils._restore._unsaved import mark_of, written_since
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
 from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._record import now_text, seconds_since
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 
-# For a server whose databases nothing was done to yet.
+# For what should be there, while nothing was done to the databases yet.
 _SHORT_SECONDS = 30.0
-
-
-@dataclass
-class Staged:
-    """One database on its way back."""
-
-    plan: DatabasePlan
-    database: Database
-    deployment: dict[str, Any] = field(repr=False)
-    psql: PodPsql = field(repr=False)
-    names: StagedNames
+# For processes whose database is gone already: they have nothing left to save.
+_GRACE_SECONDS = 1
 
 
 class Restorer:
@@ -83,13 +74,13 @@ class Restorer:
         deadline: Deadline,
     ) -> None:
         self._objects = plan.objects
+        self._is_there = plan.installation_exists
         self._deadline = deadline
         self._cluster = cluster
         self._request = request
         self._loading = Loading(cluster, repository, request.namespace, journal.content.restore, request.jobs, deadline)
         self._journal = journal
-        self._restore = journal.content.restore
-        self._alone_on: set[str] = set()
+        self._servers = Servers(cluster, request.namespace, plan.objects, journal.content.restore)
         self._plans = [item for item in plan.databases if item.restores]
         self._back: list[Staged] = []
 
@@ -112,15 +103,33 @@ class Restorer:
             hand_over(staged.psql, staged.names, facts, staged.database.user)
 
     def cut_over(self) -> None:
-        """Put the loaded databases in the place of the live ones, and start anew what was connected to those."""
+        """Put the loaded databases in the place of the live ones, and let in what has not seen those.
+
+        Raises:
+            CheError: Che's server is not to be found, a swap did not work, or a pod of before does not end.
+        """
         found = [self._find(plan) for plan in self._plans]
+        # Where Che was lost as a whole, its operator makes the databases' servers first.
+        patience = Deadline(_SHORT_SECONDS) if self._is_there else self._deadline
+        require_users(self._cluster, self._request.namespace, [staged.database.role for staged in found], patience)
         if found and not self._journal.content.closed_at:
             self._journal.note(closed_at=now_text())
         for staged in found:
             self._keep_password_in_step(staged)
             swap(staged.psql, staged.names)
-        for staged in found:
-            restart(self._cluster, self._request.namespace, staged.database.role)
+        # One that is open was opened by a run before this one, when it had come to the end of this.
+        closed = [staged for staged in found if not is_open(staged.psql, staged.database.name)]
+        self._end_users(closed)
+        if closed:
+            self._journal.note(opened=True)
+        for staged in closed:
+            open_database(staged.psql, staged.database.name)
+
+    def _end_users(self, found: Sequence[Staged]) -> None:
+        """End what has used the databases that were in the place of these, which are closed."""
+        roles = [staged.database.role for staged in found]
+        if roles:
+            end_users(self._cluster, self._request.namespace, roles, self._deadline, _GRACE_SECONDS)
 
     def commit(self) -> None:
         """Remove the databases that were replaced."""
@@ -152,9 +161,21 @@ class Restorer:
             except CheError as failure:
                 # The others come back all the same.
                 failures.append(failure)
+        try:
+            self._open_what_is_back()
+        except CheError as failure:
+            failures.append(failure)
         if failures:
             raise failures[0]
         return warnings
+
+    def _open_what_is_back(self) -> None:
+        """Let Che into what it used before; not what may still have the restored one's state in its memory."""
+        closed = [staged for staged in self._back if not is_open(staged.psql, staged.database.name)]
+        if self._journal.content.opened:
+            self._end_users(closed)
+        for staged in closed:
+            open_database(staged.psql, staged.database.name)
 
     def _swap_one_back(self, plan: DatabasePlan) -> list[str]:
         any_closed = bool(self._journal.content.closed_at)
@@ -178,7 +199,7 @@ class Restorer:
         """Remove what was loaded, once all that ``swap_back`` has reached are in their place and open."""
         if self._journal.content.closed_at:
             # None is replaced any more: who goes on from here need not find anything of a swap.
-            self._journal.note(closed_at="")
+            self._journal.note(closed_at="", opened=False)
         for staged in self._back:
             clean_up(staged.psql, staged.names)
 
@@ -189,8 +210,26 @@ class Restorer:
         found = [self._find(plan) for plan in self._plans]
         for staged in found:
             self._keep_password_in_step(staged)
-        for staged in found:
-            restart(self._cluster, self._request.namespace, staged.database.role)
+        # They use what is theirs already, so that none of them has to be gone before Che is ready.
+        end_users(self._cluster, self._request.namespace, [staged.database.role for staged in found])
+
+    def marks(self) -> dict[str, str]:
+        """A mark of each database, by role, to be taken before it is backed up."""
+        return {staged.database.role: mark_of(staged) for staged in map(self._find, self._plans)}
+
+    def unsaved(self, marks: Mapping[str, str], saved: Callable[[str], DatabaseFigures | None]) -> list[str]:
+        """What was written to the databases that were replaced, and is not in their safety backup.
+
+        Args:
+            marks: What ``marks`` said before that.
+            saved: What that counted, by role; asked for only where the marks do not tell.
+
+        Returns:
+            A sentence for each database.
+        """
+        found = [self._find(plan) for plan in self._plans]
+        told = [written_since(staged, marks.get(staged.database.role, ""), saved) for staged in found]
+        return [words for words in told if words]
 
     @property
     def outage_seconds(self) -> float:
@@ -199,34 +238,18 @@ class Restorer:
         return seconds_since(closed_at) if closed_at else 0.0
 
     def _find(self, plan: DatabasePlan, deadline: Deadline | None = None) -> Staged:
-        database, deployment = self._await_database(plan, deadline or self._deadline)
-        psql = PodPsql(self._cluster, deployment, f"che-restore-{self._restore}")
-        if deployment["metadata"]["uid"] not in self._alone_on:
-            # A run that was killed may have left a script that is still at it, and would have the last word.
-            psql.end_earlier()
-            self._alone_on.add(deployment["metadata"]["uid"])
-        return Staged(plan, database, deployment, psql, names_for(database.name, self._restore))
-
-    def _await_database(self, plan: DatabasePlan, deadline: Deadline) -> tuple[Database, dict[str, Any]]:
-        namespace, role = self._request.namespace, plan.part.role
-
-        def running() -> tuple[Database, dict[str, Any]] | None:
-            found = live_databases(self._cluster, namespace, self._objects)
-            return next(((db, server) for db, server in found if db.role == role and is_available(server)), None)
-
-        return wait_for(
-            running,
-            deadline,
-            f"the server of the database {plan.part.name}",
-            on=DEPLOYMENT.named("postgres" if role != "openvsx" else "openvsx-database", namespace),
-            next_step="Check that the operator of Che runs, its log, and the namespace's events.",
-        )
+        return self._servers.find(plan, deadline or self._deadline)
 
     def _facts(self, staged: Staged) -> DatabaseFacts:
         on = f"database {staged.database.name}"
-        facts = read_facts(staged.psql, staged.database.name)
-        if facts is None:
-            raise CheError("The server has no such database to replace", on, "Let Che create it, then run again.")
+        # On a server that has only just come up Che's operator may not have made it yet.
+        facts = wait_for(
+            lambda: read_facts(staged.psql, staged.database.name),
+            self._deadline,
+            "the database to be made on its server",
+            on=on,
+            next_step="Check that the operator of Che runs, and its log: it makes the database.",
+        )
         if facts.obstacles:
             raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
         return facts
@@ -260,9 +283,7 @@ class Restorer:
         """The server may know another password than the one in the Secret that was just restored."""
         found = live_databases(self._cluster, self._request.namespace, self._objects)
         restored = next(database for database, _server in found if database.role == staged.database.role)
-        version = int(staged.psql("SHOW server_version_num;\n"))
-        verifier = password_verifier(restored.user, restored.password, version)
-        staged.psql(f"ALTER ROLE {name(restored.user)} PASSWORD {text(verifier)};\n")
+        bring_in_step(staged.psql, restored)
 
 
 def _require_fitting(plan: DatabasePlan, facts: DatabaseFacts) -> None:

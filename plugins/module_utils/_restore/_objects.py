@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -36,7 +36,13 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     Kind,
     kind_of,
 )
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
+from ansible_collections.community.che.plugins.module_utils._restore._plan import (
+    CHANGE,
+    CREATE,
+    Step,
+    in_place_of,
+    plan_objects,
+)
 
 Object = dict[str, Any]
 
@@ -75,6 +81,42 @@ def all_live(cluster: Cluster, namespace: str, che_cluster: str) -> dict[tuple[s
     for kind in (SECRET, CONFIG_MAP, CLAIM):
         live.update({(kind.kind, obj["metadata"]["name"]): obj for obj in cluster.list(kind, namespace)})
     return live
+
+
+def completions(
+    cluster: Cluster, saved: Sequence[Object], live: Mapping[tuple[str, str], Object]
+) -> dict[tuple[str, str], Object]:
+    """What the API server would store of each CheCluster that differs from the one that is there.
+
+    Of one that it refuses nothing is known: the validation says why.
+
+    Raises:
+        Unreachable: It does not answer.
+    """
+    found = {}
+    for step in plan_objects([obj for obj in saved if obj["kind"] == "CheCluster"], live):
+        if step.action == CHANGE and step.live is not None:
+            try:
+                found[step.kind, step.name] = completed(cluster, step.saved, step.live)
+            except Unreachable:
+                raise
+            except ClusterError:
+                continue
+    return found
+
+
+def completed(cluster: Cluster, wanted: Object, live: Object) -> Object:
+    """What the API server would store of an object: with the defaults of its schema, and as webhooks change it.
+
+    Raises:
+        ClusterError: It refuses the object.
+    """
+    for _attempt in range(_STATUS_WRITES):
+        try:
+            return cluster.replace(in_place_of(live, wanted), dry_run=True)
+        except Conflict:
+            live = cluster.get(kind_of(wanted), str(wanted["metadata"]["name"]), str(wanted["metadata"]["namespace"]))
+    return cluster.replace(in_place_of(live, wanted), dry_run=True)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up
@@ -14,6 +15,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._lease import 
 from ansible_collections.community.che.plugins.module_utils._restore._back_out import put_back
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
+from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
+from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import follow_secrets
 from ansible_collections.community.che.plugins.module_utils._restore._objects import write
 from ansible_collections.community.che.plugins.module_utils._restore._operator import require_operator
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY, LEAVE
@@ -30,10 +33,16 @@ from ansible_collections.community.che.plugins.module_utils._run._journal import
     VERIFY,
     JournalTaken,
 )
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 
 # What the way back may take after a failure, whatever time the run had left.
 _BACK_OUT_SECONDS = 600.0
 _TO_GO_ON = "Run the task again to go on from there, or with state: aborted to put back what was there before."
+
+_TO_SAVE = (
+    "Save what is needed of it, then run the task again, which removes it; or run it with state: aborted, which puts "
+    "it back."
+)
 
 # Once the way back has begun there is no other.
 _TO_GO_BACK = "Run the task with state: aborted to go on with that."
@@ -59,7 +68,7 @@ def carry_on(work: Work) -> None:
     try:
         for phase in PHASES[PHASES.index(work.journal.content.phase) :]:
             work.journal.note(phase=phase)
-            if phase == RESTORED and not work.request.commit:
+            if phase == RESTORED and _waits(work):
                 return
             if phase in steps:
                 steps[phase](work, restorer)
@@ -71,6 +80,22 @@ def carry_on(work: Work) -> None:
         _back_out(work, restorer, error)
         _name_safety_backup(work, error)
         raise
+
+
+def _waits(work: Work) -> bool:
+    """Whether the databases that were replaced are kept: as it is asked, or as one holds what is in no backup.
+
+    Who asks for the commit after that was told gets it.
+    """
+    held = work.journal.content
+    unsaved: list[str] = json.loads(held.unsaved)
+    if work.request.commit and (held.told or not unsaved):
+        return False
+    work.run.warnings += [f"{sentence} {_TO_SAVE}" for sentence in unsaved]
+    if unsaved and not held.told:
+        # The last of all: a run that is killed before has told nobody.
+        work.journal.note(told=True)
+    return True
 
 
 def _back_out(work: Work, restorer: Restorer, error: CheError) -> None:
@@ -100,19 +125,21 @@ def _name_safety_backup(work: Work, error: CheError) -> None:
         error.next_step = f"{error.next_step} What was there before is saved as backup {safety[:8]}.".strip()
 
 
-def _save_what_is_there(work: Work, _restorer: Restorer) -> None:
+def _save_what_is_there(work: Work, restorer: Restorer) -> None:
     with work.run.stage("safety backup", _safety_message(work)):
         made_before = bool(work.journal.content.safety_backup)
         if made_before or not work.request.safety_backup or not work.plan.installation_exists:
             return
+        # Before it: what is written while it is made may be in it or not.
+        marks = restorer.marks()
         made = back_up(work.cluster, work.request.safety(work.plan.che_cluster))
-        work.journal.note(safety_backup=str(made["id"]))
+        work.journal.note(safety_backup=str(made["id"]), marks=json.dumps(marks))
 
 
 def _safety_message(work: Work) -> str:
     if not work.request.safety_backup:
         return "Skipped, as safety_backup is false"
-    return "Backing up what is there now" if work.plan.installation_exists else "Nothing is there to back up"
+    return "Backing up what is there now" if work.plan.installation_exists else "There is no CheCluster to back up"
 
 
 def _stage(work: Work, restorer: Restorer) -> None:
@@ -146,6 +173,7 @@ def _cut_over(work: Work, restorer: Restorer) -> None:
         if work.plan.installation_exists:
             _write_objects(work)
         restorer.cut_over()
+        follow_secrets(work)
 
 
 def _verify(work: Work, restorer: Restorer) -> None:
@@ -155,8 +183,25 @@ def _verify(work: Work, restorer: Restorer) -> None:
         if not work.journal.content.outage_seconds:
             # Not when a verification that failed is run again.
             work.journal.note(outage_seconds=restorer.outage_seconds)
-        objects = verify_objects(work.cluster, work.namespace, work.plan.steps)
-        work.verified = _verified(objects, work.plan.databases)
+        proof = verify_objects(work.cluster, work.namespace, work.plan.steps)
+        work.run.warnings += proof.warnings
+        work.verified = _verified(proof.objects, work.plan.databases)
+        _find_unsaved(work, restorer)
+
+
+def _find_unsaved(work: Work, restorer: Restorer) -> None:
+    """See whether the databases that were replaced hold what their safety backup does not; where one was made."""
+    held = work.journal.content
+    if not held.safety_backup or not any(item.restores for item in work.plan.databases):
+        return
+
+    def saved(role: str) -> DatabaseFigures | None:
+        parts = fetch(work.repository, held.safety_backup).databases
+        return next((part.database for part in parts if part.role == role), None)
+
+    unsaved = restorer.unsaved(json.loads(held.marks), saved)
+    if unsaved:
+        work.journal.note(unsaved=json.dumps(unsaved))
 
 
 def _verified(objects: int, databases: Sequence[DatabasePlan]) -> dict[str, int]:
@@ -178,3 +223,4 @@ def _commit(work: Work, restorer: Restorer) -> None:
             patch = {"metadata": {"annotations": {CREATED_BY: None}}}
             work.cluster.merge(NAMESPACE, work.namespace, "", patch)
         work.journal.close()
+    work.committed = True

@@ -13,7 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     served_che_cluster_kind,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._che._databases import external_database
+from ansible_collections.community.che.plugins.module_utils._che._databases import SERVERS, external_database
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
@@ -25,8 +25,6 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._restore._operator import Operator, version_of
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Installation
-
-_DATABASE_DEPLOYMENT = "postgres"
 
 
 def source_of(saved: Installation) -> Place:
@@ -70,7 +68,7 @@ def target_of(
         che_version=(running.version if running else "") or version_of(operator),
         storage_classes=_storage_classes(cluster, live),
         cluster_id=cluster_id(cluster),
-        runs_database=_runs_database(cluster, namespace, running),
+        runs_database=_runs_database(cluster, live, running),
     )
 
 
@@ -94,7 +92,13 @@ def _storage_classes(cluster: Cluster, live: Mapping[tuple[str, str], Object]) -
     return frozenset({*served, *(obj["spec"].get("storageClassName", "") for obj in claims)} - {""})
 
 
-def _runs_database(cluster: Cluster, namespace: str, live: CheCluster | None) -> bool | None:
-    if live is None:
+def _runs_database(
+    cluster: Cluster, live: Mapping[tuple[str, str], Object], che_cluster: CheCluster | None
+) -> bool | None:
+    """Whether Che has a database here, also where its server is missing at the moment: its claim is there then."""
+    if che_cluster is None:
         return None
-    return external_database(live) or cluster.find(DEPLOYMENT, _DATABASE_DEPLOYMENT, namespace) is not None
+    if external_database(che_cluster):
+        return True
+    deployment, claim = SERVERS["che"]
+    return (CLAIM.kind, claim) in live or cluster.find(DEPLOYMENT, deployment, che_cluster.namespace) is not None

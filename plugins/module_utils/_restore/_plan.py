@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._che._additions import with_additions
 from ansible_collections.community.che.plugins.module_utils._che._strip import normalise
 from ansible_collections.community.che.plugins.module_utils._che._waves import in_waves, wave_of
 from ansible_collections.community.che.plugins.module_utils._restore._masked import masked
@@ -34,6 +35,9 @@ CREATED_BY = "community.che/created-by-restore"
 @dataclass(frozen=True)
 class Step:
     """What happens to one object.
+
+    ``saved`` is the object as it is to be: as it was saved, and where it is there already, with what the cluster
+    itself has added to it and would add again.
 
     ``body`` is what would be sent: for a change it carries the ``resourceVersion`` that the plan saw, so that a later
     change by somebody else is a conflict and not overwritten.
@@ -99,7 +103,10 @@ def in_place_of(live: Object, wanted: Object) -> Object:
 
 
 def plan_objects(
-    saved: Sequence[Object], live: Mapping[tuple[str, str], Object], leave_existing: bool = False
+    saved: Sequence[Object],
+    live: Mapping[tuple[str, str], Object],
+    leave_existing: bool = False,
+    completed: Mapping[tuple[str, str], Object] | None = None,
 ) -> list[Step]:
     """Compare what is saved with what is there.
 
@@ -107,20 +114,24 @@ def plan_objects(
         saved: The objects of a backup.
         live: The objects of the cluster, by kind and name.
         leave_existing: Whether what is there stays as it is, also where it differs.
+        completed: What the API server would store of saved objects, by kind and name, as far as it was asked.
 
     Returns:
         One step for each saved object, in the order in which they are carried out.
     """
-    steps = [_step(dict(obj), live.get((obj["kind"], obj["metadata"]["name"]))) for obj in in_waves(saved)]
+    known = completed or {}
+    keys = [(obj, (str(obj["kind"]), str(obj["metadata"]["name"]))) for obj in in_waves(saved)]
+    steps = [_step(dict(obj), live.get(key), known.get(key)) for obj, key in keys]
     return [replace(step, action=LEAVE) if leave_existing and step.action == CHANGE else step for step in steps]
 
 
-def _step(saved: Object, live: Object | None) -> Step:
+def _step(saved: Object, live: Object | None, completed: Object | None) -> Step:
     if live is None:
         return Step(CREATE, saved, None)
-    if saved["kind"] in _NEVER_CHANGED or normalise(saved) == normalise(live):
-        return Step(KEEP, saved, live)
-    return Step(CHANGE, saved, live)
+    wanted = with_additions(saved, live, completed or saved)
+    if saved["kind"] in _NEVER_CHANGED or normalise(wanted) == normalise(live):
+        return Step(KEEP, wanted, live)
+    return Step(CHANGE, wanted, live)
 
 
 def _creatable(saved: Object) -> Object:

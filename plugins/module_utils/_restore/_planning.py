@@ -12,21 +12,19 @@ from ansible_collections.community.che.plugins.module_utils._che._choice import 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster, Reference
 from ansible_collections.community.che.plugins.module_utils._che._selection import SELECTABLE_KINDS, select
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check
-from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
-    DatabaseQuestion,
-    plan_databases,
-)
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import plan_databases
 from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
-from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live
+from ansible_collections.community.che.plugins.module_utils._restore._kept_secrets import without_what_stays
+from ansible_collections.community.che.plugins.module_utils._restore._logins import changed_logins, login_checks
+from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live, completions
 from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator
 from ansible_collections.community.che.plugins.module_utils._restore._places import source_of, target_of
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, Step, plan_objects
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
-from ansible_collections.community.che.plugins.module_utils._server._stored import list_usable
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import DatabasePlace
 
 Live = Mapping[tuple[str, str], Object]
@@ -39,7 +37,7 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
         CheError: There is no such backup, or it is not what it says.
         Forbidden: The credentials lack a permission.
     """
-    fetched = fetch(repository, request.id)
+    fetched = fetch(repository, request.asked_id)
     saved = fetched.manifest.installation
     name = next((obj["metadata"]["name"] for obj in fetched.objects if obj["kind"] == "CheCluster"), "")
     live = all_live(cluster, request.namespace, name)
@@ -47,8 +45,9 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
     operator = find_operator(cluster, request.namespace)
     target = target_of(cluster, request.namespace, live, name, operator, saved)
     wanted = desired(fetched, source_of(saved), target, request)
-    objects, kept_keys = _without_keys_of_servers(cluster, request.namespace, wanted.objects, live)
-    steps = plan_objects(objects, live, leave_existing=request.existing == KEEP)
+    left = without_what_stays(cluster, request, wanted.objects, live, name, target.che_version)
+    additions = completions(cluster, left.objects, live)
+    steps = plan_objects(left.objects, live, leave_existing=request.existing == KEEP, completed=additions)
     question = DatabaseQuestion(cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None)
     return Plan(
         fetched=fetched,
@@ -62,11 +61,20 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
         checks=(
             *wanted.checks,
             *_existing(request, steps),
-            *_missing(objects, live),
-            *_kept_keys(kept_keys),
+            *_missing(left.objects, live),
+            *left.checks,
             *_not_saved(saved.databases),
+            *_logins(cluster, request.namespace, che_cluster, steps),
         ),
     )
+
+
+def _logins(cluster: Cluster, namespace: str, che_cluster: Object | None, steps: Sequence[Step]) -> list[Check]:
+    """What becomes of the passwords of databases; where no CheCluster is left there is nobody to ask."""
+    if che_cluster is None:
+        return []
+    name = str(che_cluster["metadata"]["name"])
+    return list(login_checks(cluster, changed_logins(cluster, namespace, name, steps)))
 
 
 def _existing(request: RestoreRequest, steps: Sequence[Step]) -> list[Check]:
@@ -101,21 +109,6 @@ def _left_alone(objects: Sequence[Object], che_cluster: Object | None, live: Liv
     return tuple(sorted(f"{obj['kind']}/{obj['metadata']['name']}" for obj in selected))
 
 
-def _without_keys_of_servers(
-    cluster: Cluster, namespace: str, objects: Sequence[Object], live: Live
-) -> tuple[list[Object], list[str]]:
-    """The objects without what opens the backup servers now, and the names of these Secrets.
-
-    A Secret that the administrator made and labelled as Che's is in backups. As it was then, it may hold a repository
-    password that has been replaced since; the one that is there now may be the only copy of the one that works.
-    """
-    names = {name for server in list_usable(cluster, namespace) for name in server.secrets}
-    saved = [obj for obj in objects if obj["kind"] == SECRET.kind and obj["metadata"]["name"] in names]
-    differing = {step.name for step in plan_objects(saved, live) if step.action == CHANGE}
-    kept = [obj for obj in objects if obj not in saved or obj["metadata"]["name"] not in differing]
-    return kept, sorted(differing)
-
-
 def _not_saved(places: Sequence[DatabasePlace]) -> list[Check]:
     """What the installation had, and its backup has not."""
     told = "It is not in the backup, as was asked for when that was made"
@@ -124,8 +117,3 @@ def _not_saved(places: Sequence[DatabasePlace]) -> list[Check]:
         for place in places
         if not place.saved
     ]
-
-
-def _kept_keys(names: Sequence[str]) -> list[Check]:
-    told = "It belongs to a configured backup server and stays as it is; the backup has another one"
-    return [Check("backup servers", WARNED, told, f"Secret {name}") for name in names]

@@ -28,16 +28,22 @@ from ansible_collections.community.che.plugins.module_utils._restore._checks imp
     WARNED,
     Check,
 )
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import TAKE_UP
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._objects import validate
 from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator, how_to_install
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, CREATE
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
 from ansible_collections.community.che.plugins.module_utils._server._quantity import amount_of
 
 _UID_RANGE = "openshift.io/sa.scc.uid-range"
+_FEW = 5
+_MAKE_ACCEPTABLE = (
+    "See to it that the API server takes it: it says what is wrong. "
+    "Or leave the object out: choose others with names or kinds."
+)
 _COUNTED = {"Secret": "secrets", "ConfigMap": "configmaps", "PersistentVolumeClaim": "persistentvolumeclaims"}
 
 
@@ -64,6 +70,7 @@ def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
         *_operator(asked),
         *_beside(asked),
         *_objects(asked),
+        *_unsaved(asked),
         *_quotas(asked),
         *_user_ids(asked),
         *_databases(asked),
@@ -77,9 +84,24 @@ def _objects(asked: _Asked) -> Iterator[Check]:
     accepted = len(sent) - len(validated.waiting) - len(validated.refused)
     yield Check("validation", PASSED, f"the API server accepts {accepted} objects in a dry run")
     for step, error in validated.refused:
-        yield Check("validation", BLOCKED, error.what, error.on or f"{step.kind} {step.name}", error.next_step)
+        on = error.on or f"{step.kind} {step.name}"
+        yield Check("validation", BLOCKED, error.what, on, error.next_step or _MAKE_ACCEPTABLE)
     for step in validated.waiting:
         yield Check("object", WAITS, "it can be validated only once others are there", f"{step.kind}/{step.name}")
+
+
+def _unsaved(asked: _Asked) -> Iterator[Check]:
+    """What would be replaced where no CheCluster is left: no safety backup can be made, as that is of a CheCluster."""
+    replaced = sorted(f"{step.kind} {step.name}" for step in asked.plan.steps if step.action == CHANGE)
+    if asked.plan.installation_exists or not replaced:
+        return
+    on = ", ".join(replaced[:_FEW]) + (f" and {len(replaced) - _FEW} more" if len(replaced) > _FEW else "")
+    if asked.request.safety_backup:
+        message = "It would be replaced, and without a CheCluster no backup of it can be made"
+        lift = f"{TAKE_UP.format(name=asked.plan.che_cluster)} Or leave it as it is, with existing: keep."
+        yield Check("safety backup", BLOCKED, message, on, lift)
+    else:
+        yield Check("safety backup", WARNED, "it is replaced, and nothing of it is saved", on)
 
 
 def _operator(asked: _Asked) -> Iterator[Check]:
@@ -89,6 +111,8 @@ def _operator(asked: _Asked) -> Iterator[Check]:
         yield Check("operator", PASSED, "the operator of Che runs", operator.on)
     elif not operator.seen:
         yield Check("operator", UNKNOWN, "the credentials do not let one see whether it runs", operator.on)
+    elif not asked.plan.needs_operator:
+        yield Check("operator", WARNED, "it does not run; nothing that is restored needs it", operator.on)
     elif operator.deployment is not None:
         yield Check("operator", BLOCKED, "The operator of Che does not run", operator.on, "Start it.")
     elif asked.plan.installation_exists:
@@ -175,6 +199,8 @@ def _databases(asked: _Asked) -> Iterator[Check]:
         for obstacle in item.obstacles if item.restores else ():
             yield Check("databases", BLOCKED, obstacle.what, on, obstacle.lift)
         if item.restores and not item.live_version:
+            if item.note:
+                yield Check("databases", WARNED, item.note.rstrip("."), on)
             message = "nothing is known of its server yet"
             yield Check("databases", WAITS if not asked.plan.installation_exists else UNKNOWN, message, on)
         elif not item.obstacles:

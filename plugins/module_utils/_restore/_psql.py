@@ -10,7 +10,7 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._exec import exec_script
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
-from ansible_collections.community.che.plugins.module_utils._kube._pods import pods_of
+from ansible_collections.community.che.plugins.module_utils._kube._pods import is_ready, pods_of
 
 _SECONDS = 300.0
 # The images of the Software Collections know the superuser as postgres; Docker's name it in POSTGRES_USER. Old ones put
@@ -95,16 +95,10 @@ def server_pod(cluster: Cluster, deployment: Object) -> Object:
     """
     metadata = deployment["metadata"]
     for pod in pods_of(cluster, deployment):
-        if _is_ready(pod):
+        if is_ready(pod):
             return pod
     raise CheError(
         "The database server has no pod that is ready",
         DEPLOYMENT.named(metadata["name"], metadata["namespace"]),
         "Start it, then run the task again.",
     )
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or []
-    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]

@@ -5,30 +5,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, POD
-from ansible_collections.community.che.plugins.module_utils._kube._pods import pods_of
+from ansible_collections.community.che.plugins.module_utils._che._components import users_of
+from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
+from ansible_collections.community.che.plugins.module_utils._kube._pods import await_end, end_pods, is_ready, pods_of
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 
-# What holds connections to a database of a role, and must start anew when that database was swapped.
-_SERVED_BY = {"che": ("che",), "keycloak": ("keycloak",), "openvsx": ("openvsx-server",)}
+_ROLES = ("che", "keycloak", "openvsx")
+_PART_OF = "app.kubernetes.io/part-of=che.eclipse.org"
 
 
 def is_available(deployment: dict[str, Any]) -> bool:
-    """Whether the Deployment's newest generation runs in full."""
+    """Whether the Deployment's newest generation runs in full, and nothing of an older one counts for it."""
     status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
     observed = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    updated = status.get("updatedReplicas", 0)
     return bool(
-        observed and status.get("updatedReplicas", 0) >= wanted and status.get("availableReplicas", 0) >= wanted
+        observed
+        and updated >= wanted
+        and status.get("replicas", 0) <= updated
+        and status.get("availableReplicas", 0) >= wanted
     )
 
 
 def await_che(cluster: Cluster, namespace: str, name: str, deadline: Deadline) -> CheCluster:
     """The CheCluster as soon as its operator calls it ready and every Deployment of Che is available.
+
+    What a Deployment says of itself may be older than the end of its pods. So those that use a database are looked at
+    themselves: a pod that is on its way out does not count.
 
     Raises:
         WaitExpired: It is not ready in time.
@@ -37,10 +47,12 @@ def await_che(cluster: Cluster, namespace: str, name: str, deadline: Deadline) -
 
     def ready() -> CheCluster | None:
         che_cluster = CheCluster(find_che_cluster(cluster, namespace, name))
+        deployments = list(cluster.list(DEPLOYMENT, namespace, labels=_PART_OF))
+        users = {item["metadata"]["name"] for role in _ROLES for item in users_of(role, deployments)}
         lagging = [
             item["metadata"]["name"]
-            for item in cluster.list(DEPLOYMENT, namespace, labels="app.kubernetes.io/part-of=che.eclipse.org")
-            if not is_available(item)
+            for item in deployments
+            if not is_available(item) or (item["metadata"]["name"] in users and not _runs(cluster, item))
         ]
         reasons = [che_cluster.not_ready_reason(), *(f"Deployment {item} is not available" for item in lagging)]
         seen["state"] = "; ".join(filter(None, reasons))
@@ -56,11 +68,65 @@ def await_che(cluster: Cluster, namespace: str, name: str, deadline: Deadline) -
     )
 
 
-def restart(cluster: Cluster, namespace: str, role: str) -> None:
-    """Replace the pods that used a database which was swapped; its operator would undo a change of the Deployment."""
-    for name in _SERVED_BY.get(role, ()):
-        deployment = cluster.find(DEPLOYMENT, name, namespace)
-        if deployment is None:
-            continue
-        for pod in pods_of(cluster, deployment):
-            cluster.delete(POD, pod["metadata"]["name"], namespace)
+def _runs(cluster: Cluster, deployment: Object) -> bool:
+    """Whether as many pods as are wanted are ready now, and stay."""
+    wanted: int = deployment["spec"].get("replicas", 1)
+    return sum(map(is_ready, pods_of(cluster, deployment))) >= wanted
+
+
+def users_in(cluster: Cluster, namespace: str, roles: Iterable[str]) -> dict[str, list[RawObject]]:
+    """The Deployments that use the databases of these roles, by role."""
+    deployments = list(cluster.list(DEPLOYMENT, namespace))
+    return {role: users_of(role, deployments) for role in roles}
+
+
+def require_users(cluster: Cluster, namespace: str, roles: Sequence[str], deadline: Deadline) -> None:
+    """See to it that what has to start anew with the databases of these roles is known.
+
+    Raises:
+        WaitExpired: There is no such Deployment.
+    """
+    missing: list[str] = []
+
+    def known() -> bool | None:
+        users = users_in(cluster, namespace, roles)
+        missing[:] = [role for role in roles if not users[role]]
+        return None if missing else True
+
+    if not roles:
+        return
+    wait_for(
+        known,
+        deadline,
+        "the Deployment that uses the database",
+        on=f"namespace {namespace}",
+        next_step="Check that the operator of Che runs, and its log: it makes that Deployment.",
+        describe=lambda: f"there is none for {', '.join(missing)}",
+    )
+
+
+def end_users(
+    cluster: Cluster,
+    namespace: str,
+    roles: Iterable[str],
+    deadline: Deadline | None = None,
+    grace_seconds: int | None = None,
+) -> None:
+    """Have what uses the databases of these roles start anew, by replacing its pods.
+
+    Their operator would undo a change of their Deployment. The new ones come up while the old ones end.
+
+    Args:
+        cluster: Where.
+        namespace: The namespace of Che.
+        roles: The roles.
+        deadline: Until when to wait for nothing to be left of before; None for not at all.
+        grace_seconds: What time their processes have to end; None for what their pods say.
+
+    Raises:
+        WaitExpired: A pod does not end.
+    """
+    users = [deployment for found in users_in(cluster, namespace, roles).values() for deployment in found]
+    ended = end_pods(cluster, users, grace_seconds)
+    if deadline:
+        await_end(cluster, users, ended, deadline)

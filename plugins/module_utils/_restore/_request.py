@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._request imp
 from ansible_collections.community.che.plugins.module_utils._che._choice import REPLACE, Choice
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LATEST
 
 RESTORED = "restored"
 ABORTED = "aborted"
@@ -68,6 +69,11 @@ class RestoreRequest:
             restic_path=params["restic_path"],
             check_mode=check_mode,
         )
+
+    @property
+    def asked_id(self) -> str:
+        """The id that the task names, itself or by the plan that it hands over; else ``latest``."""
+        return self.id if self.id != LATEST else str((self.plan or {}).get("backup") or LATEST)
 
     @property
     def options(self) -> str:

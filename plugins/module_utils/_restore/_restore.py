@@ -80,7 +80,6 @@ def _begin(
     with run.stage("plan", "Downloading backup from backup server"):
         repository = _open(cluster, request)
         plan = make_plan(cluster, request, repository)
-        repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         run.sealed(plan.fetched.backup.id)
         run.warnings += _unfinished_warnings(unfinished)
         if request.plan is not None:
@@ -90,10 +89,13 @@ def _begin(
         run.warnings += [held.sentence for held in checks if held.result == WARNED]
         if not plan.changes:
             run.say("Nothing to change")
+        if plan.changes and not request.check_mode:
+            with _telling_plan(run, repository, plan, checks, request.options):
+                require_none_blocked(checks)
+        # A task that is refused leaves even this as it was.
+        repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         if request.check_mode or not plan.changes:
             return told_plan(run, repository, plan, checks, request.options)
-        with _telling_plan(run, repository, plan, checks, request.options):
-            require_none_blocked(checks)
         kept = keep_plan(request, repository, plan)
         if plan.makes_namespace:
             make_namespace(cluster, request.run_id, plan)
@@ -130,7 +132,7 @@ def _resume(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJo
 def _carry_on(work: Work, resumed: bool = False) -> dict[str, Any]:
     carry_on(work)
     backup = work.plan.fetched.backup.id[:8]
-    if work.request.commit:
+    if work.committed:
         work.run.say(f"Backup {backup} is restored")
     else:
         work.run.say(f"Backup {backup} is restored, and waits to be committed or aborted")

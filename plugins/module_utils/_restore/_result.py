@@ -52,7 +52,7 @@ def told_work(work: Work, *, resumed: bool) -> dict[str, Any]:
         **told_plan(work.run, work.repository, work.plan, work.checks, work.request.options),
         "changed": True,
         "safety_backup_id": journal.safety_backup,
-        "committed": work.request.commit,
+        "committed": work.committed,
         "resumed": resumed,
         "verified": work.verified,
         "outage_seconds": journal.outage_seconds,

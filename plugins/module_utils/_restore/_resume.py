@@ -31,18 +31,11 @@ def require_same(journal: Journal, request: RestoreRequest, repository: Reposito
         raise CheError("It is being aborted", on, "Run the task with state: aborted to end that, then restore.")
     if repository.id != journal.repository:
         raise CheError(f"An unfinished restore uses another repository than {repository.location}", on, advice)
-    asked = _asked(request)
-    if asked and resolve(repository.backups(), asked).id != journal.backup:
+    asked = request.asked_id
+    if asked != LATEST and resolve(repository.backups(), asked).id != journal.backup:
         raise CheError("A restore of another backup is unfinished", on, advice)
     if request.options != journal.options:
         raise CheError(f"An unfinished restore was begun with other options: {journal.options}", on, advice)
-
-
-def _asked(request: RestoreRequest) -> str:
-    """The id that the task names, itself or by the plan that it hands over; empty where it leaves the choice."""
-    if request.id != LATEST:
-        return request.id
-    return str((request.plan or {}).get("backup", ""))
 
 
 def take_over(work: Work) -> None:

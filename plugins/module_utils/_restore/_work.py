@@ -60,10 +60,15 @@ class Plan:
         return tuple(step.saved for step in self.steps)
 
     @property
+    def needs_operator(self) -> bool:
+        """Whether its operator has to make something of what is restored."""
+        written = any(step.needs_operator and step.writes for step in self.steps)
+        return written or any(item.restores for item in self.databases)
+
+    @property
     def makes_ready(self) -> bool:
         """Whether Che is to be ready when it is carried out: it was, or what it consists of is restored."""
-        restored = any(step.needs_operator and step.writes for step in self.steps)
-        return self.was_ready or restored or any(item.restores for item in self.databases)
+        return self.was_ready or self.needs_operator
 
     @property
     def makes_namespace(self) -> bool:
@@ -85,6 +90,7 @@ class Work:
         journal: How far it has come.
         checks: What was looked at before it began.
         verified: What was compared with the backup.
+        committed: Whether this run has committed it.
     """
 
     cluster: Cluster
@@ -96,6 +102,7 @@ class Work:
     journal: OpenJournal
     checks: Sequence[Check] = ()
     verified: dict[str, Any] = field(default_factory=dict)
+    committed: bool = False
 
     @property
     def namespace(self) -> str:

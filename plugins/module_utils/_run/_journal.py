@@ -60,6 +60,12 @@ class Journal:
         cluster_written: Whether the CheCluster was written; its operator changes it from then on.
         closed_at: When the first database was closed for its swap; empty before.
         outage_seconds: From then until Che was ready; 0 until that is known.
+        opened: Whether a restored one may have been used already.
+        marks: What tells later whether the databases were written to after the safety backup, as JSON, by role.
+        unsaved: What was written to them after it, as JSON: a sentence each.
+        told: Whether somebody was told of that.
+        logins: The roles of databases that were not restored and may know another password than before, divided by
+            spaces.
         written: When the journal was written last.
     """
 
@@ -75,6 +81,11 @@ class Journal:
     cluster_written: bool = False
     closed_at: str = ""
     outage_seconds: float = 0.0
+    opened: bool = False
+    marks: str = "{}"
+    unsaved: str = "[]"
+    told: bool = False
+    logins: str = ""
     written: str = ""
 
     @property

@@ -118,6 +118,12 @@ def database_secret(section: Object) -> str:
     return str(section.get("chePostgresSecret") or section.get("credentialsSecretName") or "postgres-credentials")
 
 
+def made_up_host(cluster: Object) -> str:
+    """The host of a v1 CheCluster that names none: of its namespace and its domain; empty without a domain."""
+    domain = cluster["spec"].get("k8s", {}).get("ingressDomain")
+    return f"che-{cluster['metadata']['namespace']}.{domain}" if domain else ""
+
+
 def finalizers(cluster: Object) -> list[str]:
     """Finalizers that the real operator would put on this CheCluster outside OpenShift."""
     stems = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import children, status
 from .api import Api, ApiError
-from .generation import database_secret, external, finalizers, generation, identity_secret
+from .generation import database_secret, external, finalizers, generation, identity_secret, made_up_host
 from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 
 Object = dict[str, Any]
@@ -183,10 +183,15 @@ def _adopt(api: Api, cluster: Object) -> None:
 
 
 def _defaults(cluster: Object) -> Object:
-    """The names of Secrets that a v1 spec does not say yet, where the operator makes them."""
+    """What a v1 spec does not say yet: the host that the operator makes up, and the Secrets that it makes."""
     spec = cluster["spec"]
     missing: Object = {}
-    if generation(cluster) == "v2" or external(cluster):
+    if generation(cluster) == "v2":
+        return missing
+    host = made_up_host(cluster)
+    if host and not spec.get("server", {}).get("cheHost"):
+        missing["server"] = {"cheHost": host}
+    if external(cluster):
         return missing
     if not spec.get("database", {}).get("chePostgresSecret"):
         missing["database"] = {"chePostgresSecret": database_secret(spec.get("database", {}))}

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from benchmarks import __main__ as run
 from benchmarks import table
-from benchmarks.table import Row, write_section
+from benchmarks.table import Row, verdict, write_section
 
 TITLES = ("First", "Second", "Third")
 
@@ -39,3 +41,25 @@ def test_a_row_tells_its_ratio_and_what_it_may_be(page: Path) -> None:
     assert Row("load", 2.2, 2.0, 1.25, "54").cells() == "| load | 2.20 | 2.00 | 1.10 (at most 1.25) | 54 |"
     assert Row("plan", 2.2, 2.0).cells() == "| plan | 2.20 | 2.00 | 1.10 |  |"
     assert Row("stage", 2.2).cells() == "| stage | 2.20 |  |  |  |"
+    assert Row("load", 3.2, 2.0, 1.25).cells() == "| load | 3.20 | 2.00 | 1.60 (at most 1.25: broken) |  |"
+
+
+def test_a_broken_floor_is_named() -> None:
+    rows = [Row("load", 2.5, 2.0, 1.25), Row("dump", 2.502, 2.0, 1.25), Row("plan", 9.0, 2.0), Row("stage", 9.0)]
+    assert verdict(rows) == "floor broken: dump: 1.251, at most 1.25"
+    assert verdict(rows[:1]) == ""
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(2.5, 0), (2.502, "floor broken: load: 1.251, at most 1.25")])
+def test_the_run_fails_with_it(page: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, code: object) -> None:
+    for name in ("Cluster", "BackupServer", "server"):
+        monkeypatch.setattr(run, name, Mock())
+    parts = {"one": ("First", lambda _bench: [Row("load", seconds, 2.0, 1.25)]), "two": ("Second", lambda _bench: [])}
+    monkeypatch.setattr(run, "PARTS", parts)
+    monkeypatch.setattr("sys.argv", ["benchmarks"])
+
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+
+    assert ended.value.code == code
+    assert "| load |" in page.read_text(encoding="utf-8")

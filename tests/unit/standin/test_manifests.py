@@ -13,6 +13,8 @@ from che_standin import expectations, manifests, pki, served
 from che_standin.errors import StandinError
 from cryptography import x509
 
+V1_VARIANTS = [variant for variant in manifests.VARIANTS if manifests.generation(variant) == "v1"]
+
 
 def test_the_committed_expectations_are_current() -> None:
     committed = (manifests.ROOT / "expectations.json").read_text()
@@ -72,6 +74,16 @@ def test_exactly_one_stored_version_and_the_backup_kinds_go_with_v1(served_versi
     assert [v["name"] for v in versions if v["storage"]] == [served_versions[-1]]
     assert ("CheClusterBackup" in crds) == ("v1" in served_versions)
     assert {"DevWorkspace", "DevWorkspaceTemplate", "DevWorkspaceRouting", "DevWorkspaceOperatorConfig"} <= set(crds)
+
+
+def test_v2_has_defaults_and_gives_a_spec_of_v1_none() -> None:
+    (crd,) = [crd for crd in manifests.crds(("v2",)) if crd["spec"]["names"]["kind"] == "CheCluster"]
+    v1, v2 = (version["schema"]["openAPIV3Schema"]["properties"]["spec"] for version in crd["spec"]["versions"])
+    assert "properties" not in v1
+    sections = v2["properties"]
+    assert sections["devEnvironments"]["properties"]["maxNumberOfWorkspacesPerUser"]["default"] == -1
+    assert all("default" not in section for section in sections.values())
+    assert not {key for key in sections if any(key in manifests.saved(name, "ns")[-1]["spec"] for name in V1_VARIANTS)}
 
 
 def test_serve_accepts_only_known_versions() -> None:

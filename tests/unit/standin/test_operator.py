@@ -194,6 +194,44 @@ def test_the_default_secret_is_written_back_into_a_v1_spec() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variant", "given", "expected"),
+    [
+        ("v1", "", f"che-{NS}.apps.source.example"),
+        ("v1", "che.mine.example", "che.mine.example"),
+        ("v1-keycloak", "", f"che-{NS}.apps.source.example"),
+        ("v2", "", ""),
+    ],
+)
+def test_a_v1_spec_without_a_host_gets_the_one_that_the_operator_makes_up(
+    variant: str, given: str, expected: str
+) -> None:
+    api = api_with(variant)
+    (path,) = api.objects
+    section, key = ("server", "cheHost") if variant.startswith("v1") else ("networking", "hostname")
+    api.objects[path]["spec"][section][key] = given
+    rounds(api, 2)
+    assert api.objects[path]["spec"][section][key] == expected
+
+
+@pytest.mark.parametrize("external_database", [False, True])
+def test_the_made_up_host_does_not_depend_on_the_database(external_database: bool) -> None:
+    api = api_with()
+    spec = api.objects[CHE]["spec"]
+    spec["database"]["externalDb"] = external_database
+    del spec["server"]["cheHost"]
+    rounds(api)
+    assert spec["server"]["cheHost"] == f"che-{NS}.apps.source.example"
+
+
+def test_without_a_domain_no_host_is_made_up() -> None:
+    api = api_with()
+    spec = api.objects[CHE]["spec"]
+    del spec["server"]["cheHost"], spec["k8s"]
+    rounds(api)
+    assert "cheHost" not in spec["server"]
+
+
+@pytest.mark.parametrize(
     ("spec", "version", "expected"),
     [
         ({"server": {}}, "v2", "v1"),

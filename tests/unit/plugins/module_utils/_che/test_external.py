@@ -14,6 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._che._external impor
     ExternalDatabase,
     changes_to,
     external_settings,
+    leads_elsewhere,
     require_section,
 )
 from hypothesis import given
@@ -34,6 +35,31 @@ def test_v1_is_told_as_the_documents_have_it_with_one_spec() -> None:
         },
         "auth": {"identityProviderPostgresSecret": "kc"},
     }
+
+
+@pytest.mark.parametrize(
+    ("database", "url", "elsewhere"),
+    [
+        ({}, "", False),
+        ({"chePostgresPort": "5432"}, "", True),
+        ({"chePostgresHostName": "other"}, "", True),
+        ({"chePostgresDb": "other"}, "", True),
+        ({"chePostgresSecret": "other"}, "", False),
+        ({"externalDb": False}, "", True),
+        ({}, "jdbc:postgresql://db.example:6432/dbche?sslmode=require", False),
+        # It wins over the fields, and so over what they say of the same database.
+        ({}, "jdbc:postgresql://other:6432/dbche", True),
+        ({}, "jdbc:postgresql://one,two/dbche", True),
+        # The identity provider goes by the fields.
+        ({"chePostgresHostName": "other"}, "jdbc:postgresql://db.example:6432/dbche", True),
+        ({"chePostgresHostName": ""}, "jdbc:postgresql://db.example:6432/dbche", False),
+    ],
+)
+def test_what_is_another_database_than_now(database: dict[str, Any], url: str, elsewhere: bool) -> None:
+    spec = external_settings(V1, PLAIN)
+    spec["database"].update(database)
+    spec["server"] = {"customCheProperties": {"CHE_JDBC_URL": url}}
+    assert leads_elsewhere(che_cluster(V1, "7.42.0", **spec), PLAIN) is elsewhere
 
 
 def test_v2_has_no_identity_provider() -> None:

@@ -12,9 +12,9 @@ from ansible_collections.community.che.plugins.module_utils._che._databases impo
     database_secret_of,
     find_databases,
     find_external_databases,
-    is_in_use,
 )
 from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError, UnusableServerError
+from ansible_collections.community.che.plugins.module_utils._che._external import ExternalDatabase, leads_elsewhere
 from ansible_collections.community.che.plugins.module_utils._che._jdbc import JdbcPlace, parse_jdbc_url
 from unit.plugins.module_utils._che.test_databases import CHE_SECRET, V1, V2, che_cluster, deployments, secret
 
@@ -92,7 +92,8 @@ def test_the_secret_is_told_that_the_operator_takes(spec: dict[str, Any], named:
     ],
 )
 def test_whether_a_database_is_the_one_that_che_uses(spec: dict[str, Any], used: bool) -> None:
-    assert is_in_use(che_cluster(V1, database=spec), "db.example", 5432, "dbche") is used
+    wanted = ExternalDatabase("db.example", 5432, "dbche", "login")
+    assert leads_elsewhere(che_cluster(V1, database=spec), wanted) is not used
 
 
 def test_a_che_without_a_database_ignores_what_is_said_of_one() -> None:

@@ -26,6 +26,9 @@ FACTS = ServerFacts(
     contents=0,
     bytes=8_000_000,
     free_connections=90,
+    free_on_server=90,
+    own_connections=0,
+    connection_limit=-1,
     connect_seconds=0.02,
     latency_seconds=0.001,
 )
@@ -74,6 +77,7 @@ def probe_log(**changes: Any) -> str:
         "contents": 0,
         "bytes": 8_000_000,
         "connections": 8,
+        "ownConnections": 0,
         "most": 100,
         "reserved": 3,
         "mostOfDatabase": -1,

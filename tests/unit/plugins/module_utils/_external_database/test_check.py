@@ -72,7 +72,13 @@ def test_check_mode_makes_no_job(api: FakeApi, jobs: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "left"), [({"mostOfRole": 5}, 5), ({"mostOfDatabase": 0}, 0), ({"superuser": True, "most": 8}, 1)]
+    ("found", "left"),
+    [
+        ({"mostOfRole": 5}, 5),
+        ({"mostOfDatabase": 0}, 0),
+        ({"superuser": True, "most": 8}, 1),
+        ({"most": 20, "ownConnections": 5}, 10),
+    ],
 )
 def test_the_least_of_all_limits_counts(
     api: FakeApi, jobs: list[Any], monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], left: int

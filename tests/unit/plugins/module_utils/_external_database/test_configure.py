@@ -43,7 +43,9 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
     def check(_cluster: Any, asked: Any) -> dict[str, Any]:
-        seen.append(f"{asked.user or 'the role of'} {asked.database.secret} in {asked.database.name}")
+        more = f", {asked.needs.connections_beside} more" if asked.needs.connections_beside else ""
+        in_use = ", in use" if asked.needs.in_use else ""
+        seen.append(f"{asked.user or 'the role of'} {asked.database.secret} in {asked.database.name}{more}{in_use}")
         return {"changed": False, "checks": [{"name": "tls"}], "server": {}, "warnings": ["A word."]}
 
     monkeypatch.setattr(_configure, "check_database", check)
@@ -61,15 +63,39 @@ def che(api: FakeApi, clock: FakeClock, looked: list[str]) -> FakeApi:
     api.add(POD, "che-1", "che", metadata={"labels": labels, "creationTimestamp": OLD})
     secret = {"creationTimestamp": OLD, "managedFields": [{"time": OLD}]}
     api.add(SECRET, "db-login", "che", metadata=secret, data=encoded(user="che", password="s3cret-db"))
-
-    def roll(_request: Request) -> None:
-        deployment = api.at(DEPLOYMENT, "che", "che")
-        assert deployment is not None
-        deployment["metadata"]["generation"] += 1
-        deployment["status"]["observedGeneration"] += 1
-
-    api.follow("patch", "/checlusters/", roll)
+    api.follow("patch", "/checlusters/", lambda _request: roll(api, "che"))
     return api
+
+
+def roll(api: FakeApi, name: str) -> None:
+    """Do as the operator does with a Deployment that is to be another one."""
+    deployment = api.at(DEPLOYMENT, name, "che")
+    assert deployment is not None
+    deployment["metadata"]["generation"] += 1
+    deployment["status"]["observedGeneration"] += 1
+
+
+def add_keycloak(api: FakeApi, **auth: str) -> None:
+    """Have the operator run an identity provider."""
+    labels = {"component": "keycloak"}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}}
+    api.add(DEPLOYMENT, "keycloak", "che", metadata={"generation": 1}, spec=spec, status=available())
+    if auth:
+        found = api.at(CHE_CLUSTER_V1, NAME, "che")
+        assert found is not None
+        found["spec"] = {**found["spec"], "auth": auth}
+
+
+def break_away(api: FakeApi) -> None:
+    """Have Che not work with any database but its own."""
+
+    def judge(_request: Request) -> None:
+        found = api.at(CHE_CLUSTER_V1, NAME, "che")
+        assert found is not None
+        away = found["spec"]["database"]["externalDb"]
+        found["status"] = {**READY, "cheClusterRunning": "Unavailable" if away else "Available"}
+
+    api.follow("patch", "/checlusters/", judge)
 
 
 def run(api: FakeApi, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
@@ -99,8 +125,11 @@ def test_it_is_looked_at_and_written_and_the_rest_stays(che: FakeApi, looked: li
     assert "sslmode=verify-full" in spec_of(che)["server"]["customCheProperties"]["CHE_JDBC_URL"]
     authority = che.at(CONFIG_MAP, CA, "che")
     assert authority is not None and "MIIB" in next(iter(authority["data"].values()))
-    assert result["diff"]["before"] == {"database": {"externalDb": False}, "server": {"customCheProperties": {}}}
-    assert result["diff"]["after"]["database"]["chePostgresHostName"] == "db.example"
+    settings, trust = result["diff"]
+    assert settings["before"] == {"database": {"externalDb": False}, "server": {"customCheProperties": {}}}
+    assert settings["after"]["database"]["chePostgresHostName"] == "db.example"
+    assert (trust["after_header"], trust["before"]) == (f"ConfigMap/{CA}", {})
+    assert "MIIB" in trust["after"]["data"]["external-postgres-ca.crt"]
     assert result["warnings"] == ["A word."]
 
 
@@ -108,7 +137,25 @@ def test_a_second_time_nothing_is_changed(che: FakeApi) -> None:
     run(che)
     before = len(che.written)
     result = run(che, leave_data=False)
-    assert (result["changed"], result["diff"]["after"], len(che.written)) == (False, {}, before)
+    assert (result["changed"], [diff["after"] for diff in result["diff"]], len(che.written)) == (False, [{}], before)
+
+
+def test_a_database_that_is_in_use_is_looked_at_as_such(che: FakeApi, looked: list[str]) -> None:
+    """Che's own connections are among those that are open; a change of TLS alone is no move either."""
+    run(che)
+    run(che, tls="require")
+    assert looked == ["the role of db-login in dbche", "the role of db-login in dbche, in use"]
+
+
+def test_a_second_time_it_is_still_seen_whether_che_works_there(che: FakeApi) -> None:
+    """A run that was killed as soon as the CheCluster was written has not seen it."""
+    run(che)
+    found = che.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    found["status"] = {"cheClusterRunning": "Unavailable", "cheVersion": "7.42.0"}
+    with pytest.raises(WaitExpired, match="Che to become ready"):
+        run(che)
+    assert run(che, check_mode=True)["changed"] is False
 
 
 def test_data_are_not_left_behind_unasked(che: FakeApi) -> None:
@@ -129,6 +176,16 @@ def test_check_mode_writes_nothing(che: FakeApi) -> None:
     assert result["patch"]["spec"]["database"]["externalDb"] is True
 
 
+def test_beside_a_migration_that_has_not_ended_nothing_is_changed(che: FakeApi) -> None:
+    """Who asks what would change may be about to go on with it, as the role is."""
+    OpenMigration.begin(che.cluster, "che", Migration("m1", "repository", "{}", "copy", "m1"))
+    written = len(che.written)
+    with pytest.raises(CheError, match="A migration of this installation is unfinished"):
+        run(che)
+    assert "migration m1, at: copy" in run(che, check_mode=True)["warnings"][0]
+    assert len(che.written) == written
+
+
 def test_a_database_that_will_not_do_leaves_all_as_it_was(che: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: Any) -> dict[str, Any]:
         raise CheError("its encoding is LATIN1")
@@ -140,16 +197,147 @@ def test_a_database_that_will_not_do_leaves_all_as_it_was(che: FakeApi, monkeypa
 
 
 def test_the_identity_provider_s_database_is_looked_at_with_its_own_role(che: FakeApi, looked: list[str]) -> None:
+    add_keycloak(che)
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
     run(che, identity_secret="kc")
-    assert looked == ["the role of db-login in dbche", "keycloak kc in keycloak"]
+    # Both come out of what one server has.
+    assert looked == ["the role of db-login in dbche, 20 more", "keycloak kc in keycloak, 20 more"]
     assert spec_of(che)["auth"] == {"identityProviderPostgresSecret": "kc"}
+
+
+@pytest.mark.parametrize("auth", [{}, {"identityProviderPostgresPassword": "s3cret-plain"}])
+def test_an_identity_provider_is_not_left_without_its_database(
+    che: FakeApi, looked: list[str], auth: dict[str, str]
+) -> None:
+    add_keycloak(che, **auth)
+    for check_mode in (True, False):
+        with pytest.raises(CheError, match="runs an identity provider") as caught:
+            run(che, check_mode=check_mode)
+        assert "identity_secret" in caught.value.next_step
+    assert (che.written, looked) == ([], [])
+
+
+def test_the_identity_secret_that_the_checluster_names_is_tried_there(
+    che: FakeApi, looked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_keycloak(che, identityProviderPostgresSecret="theirs")
+    check = _configure.check_database
+
+    def refuse(cluster: Any, asked: Any) -> dict[str, Any]:
+        if asked.database.name == "keycloak":
+            raise CheError("password authentication failed", "database keycloak", "Check the password.")
+        return check(cluster, asked)
+
+    monkeypatch.setattr(_configure, "check_database", refuse)
+    with pytest.raises(CheError, match="password authentication failed") as caught:
+        run(che)
+    assert "identity_secret" in caught.value.next_step
+    assert che.written == []
+    monkeypatch.setattr(_configure, "check_database", check)
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
+    run(che)
+    assert looked[-1] == "keycloak theirs in keycloak, 20 more"
+    assert spec_of(che)["auth"] == {"identityProviderPostgresSecret": "theirs"}
+
+
+def test_an_operator_that_runs_no_identity_provider_ignores_its_secret(che: FakeApi, looked: list[str]) -> None:
+    run(che, identity_secret="kc")
+    assert looked == ["the role of db-login in dbche"]
+    assert "auth" not in spec_of(che)
+
+
+def test_an_operator_that_is_not_done_yet_may_come_to_run_one(che: FakeApi, looked: list[str]) -> None:
+    found = che.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    found["status"] = {"cheClusterRunning": "Unavailable", "cheVersion": "7.42.0"}
+    run(che, identity_secret="kc", check_mode=True)
+    assert looked[-1] == "keycloak kc in keycloak, 20 more"
+
+
+def test_another_secret_of_the_identity_provider_changes_nothing_but_that(che: FakeApi) -> None:
+    add_keycloak(che)
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
+    run(che, identity_secret="kc")
+    # From here on the operator writes the identity provider's Deployment alone.
+    che.followers.clear()
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
+    assert run(che, identity_secret="another")["changed"] is True
+
+
+def test_the_identity_provider_is_waited_for_as_well(che: FakeApi) -> None:
+    add_keycloak(che)
+    with pytest.raises(WaitExpired, match="operator to take the settings over"):
+        run(che, identity_secret="kc")
+
+
+def test_credentials_in_plain_text_that_nobody_reads_go_without_a_wait(che: FakeApi) -> None:
+    run(che)
+    spec_of(che)["database"].update(chePostgresUser="plain", chePostgresPassword="s3cret-plain")
+    # The Secret that is named wins over them, so that the operator has nothing to do.
+    che.followers.clear()
+    assert run(che)["changed"] is True
+    assert "chePostgresPassword" not in spec_of(che)["database"]
+
+
+def test_a_che_that_does_not_work_there_goes_back(che: FakeApi) -> None:
+    che.add(CONFIG_MAP, CA, "che", metadata={"labels": {}}, data={"external-postgres-ca.crt": "OLD"})
+    break_away(che)
+    with pytest.raises(WaitExpired, match="Che to become ready") as caught:
+        run(che)
+    assert "The CheCluster is as it was before" in caught.value.next_step
+    assert "restored" not in str(caught.value)
+    assert spec_of(che) == SPEC
+    authority = che.at(CONFIG_MAP, CA, "che")
+    assert authority is not None and authority["data"] == {"external-postgres-ca.crt": "OLD"}
+
+
+def test_an_operator_that_does_nothing_finds_what_was_there_before(che: FakeApi) -> None:
+    che.followers.clear()
+    with pytest.raises(WaitExpired, match="operator to take the settings over") as caught:
+        run(che)
+    assert "The CheCluster is as it was before" in caught.value.next_step
+    assert spec_of(che)["database"] == SPEC["database"]
+
+
+def test_a_che_that_did_not_work_before_is_not_put_back(che: FakeApi) -> None:
+    """Where to it was broken, nobody wants to go back; what was there is told, without passwords."""
+    found = che.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    found["status"] = {"cheClusterRunning": "Unavailable", "cheVersion": "7.42.0"}
+    found["spec"]["database"] = {**SPEC["database"], "chePostgresPassword": "s3cret-plain"}
+    with pytest.raises(WaitExpired) as caught:
+        run(che)
+    assert '"externalDb": false' in caught.value.next_step
+    assert "s3cret" not in str(caught.value)
+    assert spec_of(che)["database"]["externalDb"] is True
+
+
+def test_what_somebody_else_has_written_meanwhile_is_not_overwritten(che: FakeApi) -> None:
+    def write(_request: Request) -> None:
+        spec_of(che)["database"]["chePostgresHostName"] = "theirs.example"
+
+    che.follow("patch", "/checlusters/", write)
+    break_away(che)
+    with pytest.raises(WaitExpired) as caught:
+        run(che)
+    assert "Somebody else has changed the CheCluster" in caught.value.next_step
+    assert spec_of(che)["database"]["chePostgresHostName"] == "theirs.example"
+
+
+def test_a_way_back_that_fails_is_told(che: FakeApi) -> None:
+    break_away(che)
+    che.follow("patch", "/checlusters/", lambda _request: che.fail("patch", "/checlusters/", 403, "not allowed"))
+    with pytest.raises(WaitExpired) as caught:
+        run(che)
+    assert "could not be put back" in caught.value.next_step
+    assert '"externalDb": false' in caught.value.next_step
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_whether_there_is_an_identity_provider_is_told(che: FakeApi, there: bool) -> None:
     if there:
-        che.add(DEPLOYMENT, "keycloak", "che", spec={}, status=available())
-    told = run(che, check_mode=True)["installation"]
+        add_keycloak(che)
+    told = run(che, check_mode=True, identity_secret="kc")["installation"]
     assert told == {
         "che_cluster": NAME,
         "credentials_secret": "postgres-credentials",
@@ -218,8 +406,20 @@ def test_without_a_checluster_the_settings_are_made_for_one(
     found: Any = result["patch"]["spec"]
     for step in spec:
         found = found[step]
-    assert (found, result["changed"], api.written, looked) == ("db.example", False, [], [])
-    assert result["installation"]["che_cluster"] == ""
+    assert (found, looked, result["installation"]["che_cluster"]) == ("db.example", [], "")
+    # Its driver looks for the authority as soon as it starts.
+    assert result["changed"] is True
+    authority = api.at(CONFIG_MAP, CA, "che")
+    assert authority is not None and "MIIB" in next(iter(authority["data"].values()))
+    written = len(api.written)
+    again = run(api, api_version=version, che_version="7.58.0")
+    assert (again["changed"], again["diff"], len(api.written)) == (False, [], written)
+
+
+def test_without_a_checluster_and_an_authority_nothing_is_done(api: FakeApi, looked: list[str]) -> None:
+    for changes in ({"check_mode": True}, {"ca_certificate": None}):
+        result = run(api, api_version="v1", che_version="7.42.0", **changes)
+        assert (result["changed"], api.written) == ("check_mode" in changes, [])
 
 
 def test_without_a_checluster_its_version_has_to_be_said(api: FakeApi) -> None:

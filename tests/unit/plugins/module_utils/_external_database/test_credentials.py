@@ -75,6 +75,26 @@ def test_the_identity_provider_s_holds_a_password_alone(api: FakeApi) -> None:
     assert held(api) == {"password": "s3cret-kc"}
 
 
+def test_what_changes_is_shown_without_a_password(api: FakeApi) -> None:
+    made = ensure(api)["diff"]
+    assert (made["before"], made["after_header"]) == ({}, "Secret/db-login")
+    assert made["after"] == {"data": {"user": "che", "password": "********"}, "labels": LABEL}
+    same = ensure(api)["diff"]
+    assert same["before"] == same["after"] == made["after"]
+    changed = ensure(api, user="another", password="s3cret-new")["diff"]
+    assert changed["before"]["data"] == {"user": "che", "password": "********"}
+    assert changed["after"]["data"] == {"user": "another", "password": "******** (another one)"}
+
+
+def test_what_else_it_holds_is_shown_by_its_keys_alone(api: FakeApi) -> None:
+    data = encoded(user="che", password="s3cret-theirs", note="s3cret-note")
+    api.add(SECRET, "db-login", "che", metadata={"labels": {"team": "dba"}}, data=data)
+    diff = ensure(api)["diff"]
+    assert diff["before"]["data"] == {"user": "che", "password": "********", "note": "********"}
+    assert (diff["before"]["labels"], diff["after"]["labels"]) == ({"team": "dba"}, {"team": "dba", **LABEL})
+    assert "s3cret" not in str(diff)
+
+
 def test_check_mode_writes_nothing(api: FakeApi) -> None:
     assert ensure(api, check_mode=True)["changed"] is True
     assert api.written == []

@@ -40,10 +40,18 @@ def test_a_server_as_it_should_be_passes_all() -> None:
         ({"is_owner": False}, {}),
         ({"is_owner": False, "may_create": False}, {"rights": "blocked"}),
         ({"is_owner": False, "may_create_in_public": False}, {"rights": "blocked"}),
+        # The owner of a database whose schema public is another role's, with the rights of all others taken away.
+        ({"may_create_in_public": False}, {"rights": "blocked"}),
         ({"may_use_temporary": False}, {"rights": "blocked"}),
         ({"read_only": True}, {"writable": "blocked"}),
-        ({"free_connections": 19}, {"connections": "blocked"}),
-        ({"free_connections": 20}, {}),
+        ({"free_on_server": 19}, {"connections": "blocked"}),
+        ({"free_on_server": 20}, {}),
+        # Che's own pool, which is open already, is not asked for once more.
+        ({"free_on_server": 5, "own_connections": 15}, {}),
+        ({"free_on_server": 5, "own_connections": 14}, {"connections": "blocked"}),
+        ({"connection_limit": 19}, {"connections": "blocked"}),
+        ({"connection_limit": 19, "own_connections": 19}, {"connections": "blocked"}),
+        ({"connection_limit": 20}, {}),
         ({"latency_seconds": 0.021}, {"latency": "warned"}),
         ({"contents": 30}, {}),
     ],
@@ -55,11 +63,19 @@ def test_what_is_not(facts: dict[str, Any], found: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("needs", "facts", "found"),
     [
-        (Needs(tls="disable"), {"tls": ""}, {"tls": "warned"}),
-        (Needs(superuser=True), {}, {"superuser": "warned"}),
-        (Needs(superuser=True), {"superuser": True}, {}),
-        (Needs(empty=True), {"contents": 1}, {"contents": "blocked"}),
-        (Needs(connections=91), {}, {"connections": "blocked"}),
+        (Needs("disable"), {"tls": ""}, {"tls": "warned"}),
+        (Needs("prefer"), {}, {"tls": "warned"}),
+        (Needs("require"), {}, {"tls": "warned"}),
+        (Needs("verify-ca"), {}, {}),
+        (Needs("verify-ca", superuser=True), {}, {"superuser": "warned"}),
+        (Needs("verify-ca", superuser=True), {"superuser": True}, {}),
+        (Needs("verify-ca", empty=True), {"contents": 1}, {"contents": "blocked"}),
+        (Needs("verify-ca", connections=91), {}, {"connections": "blocked"}),
+        (Needs("verify-ca", connections=91, in_use=True), {}, {"connections": "warned"}),
+        (Needs("verify-ca", connections=45, connections_beside=45), {}, {}),
+        (Needs("verify-ca", connections=45, connections_beside=46), {}, {"connections": "blocked"}),
+        # The other database has a role of its own, to which this one's limit is nothing.
+        (Needs("verify-ca", connections=45, connections_beside=45), {"connection_limit": 45}, {}),
     ],
 )
 def test_what_is_asked_for(needs: Needs, facts: dict[str, Any], found: dict[str, str]) -> None:
@@ -69,7 +85,8 @@ def test_what_is_asked_for(needs: Needs, facts: dict[str, Any], found: dict[str,
 def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
     checks = {check.name: check for check in judge(replace(FACTS, encoding="LATIN1"), Needs(), "database dbche")}
     assert checks["version"].message == "the server is PostgreSQL 15.14"
-    assert checks["tls"].message == "the connection uses TLSv1.3; whose server it is was not verified"
+    assert checks["tls"].message == "the connection uses TLSv1.3, and whose server it is was not verified"
+    assert "verify-full" in checks["tls"].lift
     assert checks["latency"].message == "a round trip takes 1.0 ms, a new connection 20 ms"
     assert "UTF8" in checks["encoding"].lift
     assert all(check.on == "database dbche" for check in checks.values())

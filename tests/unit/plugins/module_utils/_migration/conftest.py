@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     CHE_CLUSTER_V1,
     DEPLOYMENT,
     NAMESPACE,
+    POD,
     SECRET,
 )
 from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _source, _work
@@ -67,6 +68,9 @@ def che(api: FakeApi, clock: FakeClock, databases: Databases, looked: list[str])
     labels: dict[str, Any] = {"labels": PART_OF, "generation": 1}
     for name in ("che", "postgres"):
         api.add(DEPLOYMENT, name, "che", metadata=dict(labels), spec=deployment_spec(), status=available())
+    # All Deployments select it, which makes no difference here.
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    api.add(POD, "che-1", "che", metadata={"labels": {"app": "db"}}, status=ready)
     api.add(SECRET, "postgres-credentials", "che", data=encoded(user="pgche", password="s3cret-own"))
     api.add(SECRET, "db-login", "che", data=encoded(user="away", password="s3cret-away"))
 

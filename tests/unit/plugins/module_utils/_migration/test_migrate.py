@@ -203,6 +203,26 @@ def test_a_second_time_there_is_nothing_to_move(che: FakeApi, databases: Databas
     assert (result["changed"], result["migration"], result["committed"], databases.done) == (False, "", False, [])
 
 
+@pytest.mark.parametrize("changes", [{"tls": "require"}, {"credentials_secret": "another"}])
+def test_another_way_to_the_same_database_is_no_move(
+    che: FakeApi, databases: Databases, changes: dict[str, str]
+) -> None:
+    """It holds what Che has there; external_database writes the rest."""
+    move(che, commit=True)
+    databases.done.clear()
+    written = spec_of(che)
+    result = move(che, run_id="r2", **changes)
+    assert (result["changed"], result["migration"], result["diff"]["after"], databases.done) == (False, "", {}, [])
+    assert spec_of(che) == written
+    assert "one that is in use is not restored over" in refused(che, id="latest", run_id="r3", **changes).what
+
+
+@pytest.mark.parametrize("changes", [{"database_host": "other.example"}, {"database_port": 5432}, {"database": "b"}])
+def test_another_database_is_a_move(che: FakeApi, databases: Databases, changes: dict[str, Any]) -> None:
+    move(che, commit=True)
+    assert move(che, run_id="r2", check_mode=True, **changes)["changed"] is True
+
+
 def test_a_server_that_will_not_do_leaves_all_as_it_was(
     che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return do
 
-    for name in ("empty", "require_empty", "swap", "swap_back", "clean_up", "hand_over", "drop_replaced"):
+    swaps = ("swap", "swap_back", "open_database", "drop_replaced")
+    for name in ("empty", "require_empty", "clean_up", "hand_over", *swaps):
         monkeypatch.setattr(_target, name, noted(name))
     monkeypatch.setattr(_target, "remove_job", lambda _cluster, name, *_rest: seen.append(f"end {name[:8]}"))
     monkeypatch.setattr(
@@ -209,7 +210,7 @@ def test_only_what_was_loaded_beside_is_swapped_and_given_up(done: list[str], mo
     for beside in (False, True):
         target(beside).put_in_place()
         target(beside).commit()
-    assert done == ["swap", "drop_replaced"]
+    assert done == ["swap", "open_database", "drop_replaced"]
     # As the Secret has it now; the server gets no more than what proves it.
     assert 'ALTER ROLE "pgche" PASSWORD' in scripts[-1]
     assert "SCRAM-SHA-256" in scripts[-1] and "pä'ss" not in scripts[-1]
@@ -223,7 +224,7 @@ def test_a_commit_that_is_repeated_drops_nothing_twice(done: list[str], monkeypa
 
 def test_beside_the_own_one_comes_back(done: list[str]) -> None:
     assert target(beside=True).take_out(is_filled=True, is_used=False) == []
-    assert done == ["end che-load", "swap_back", "clean_up"]
+    assert done == ["end che-load", "swap_back", "open_database", "clean_up"]
 
 
 def test_what_che_wrote_on_the_operator_s_own_server_is_kept_under_another_name(
@@ -232,7 +233,7 @@ def test_what_che_wrote_on_the_operator_s_own_server_is_kept_under_another_name(
     monkeypatch.setattr(_target, "standing", lambda *_arguments: SimpleNamespace(whole=True))
     (told,) = target(beside=True).take_out(is_filled=True, is_used=True)
     assert "is kept there as database che-staged-" in told
-    assert done == ["end che-load", "swap_back"]
+    assert done == ["end che-load", "swap_back", "open_database"]
 
 
 def test_elsewhere_it_is_emptied_unless_che_wrote_to_it(done: list[str]) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._backup import _back_up, _dump
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._restore import _abort, _phases, _planning, _restore
+from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
+from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
 from unit.che_objects import dump_log, install
 from unit.fake_api import FakeApi, FakeClock
 from unit.fake_backup import make_backup
@@ -47,4 +50,14 @@ def che(api: FakeApi, restic: FakeRestic, databases: Databases, clock: FakeClock
     """The installation as it was backed up."""
     install(api)
     api.requests.clear()
+    return api
+
+
+@pytest.fixture
+def two_servers(api: FakeApi) -> FakeApi:
+    """``main``, which the restore names, and another one that was used last."""
+    install(api)
+    api.cluster.create(to_object(StoredServer("main", RestServer("main.example"), "password"), "che"))
+    api.cluster.create(to_object(StoredServer("other", RestServer("other.example"), "password"), "che"))
+    make_default(api.cluster, "che", "other", RestServer("other.example"))
     return api

@@ -8,6 +8,7 @@ Databases are stood in for: what happens to them is proven by the integration te
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,16 +18,17 @@ from ansible_collections.community.che.plugins.module_utils._che._choice import 
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, CONFIG_MAP, SECRET
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     KEEP,
     RESTORE,
     DatabasePlan,
-    DatabaseQuestion,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
-from unit.che_objects import NAME, READY
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
+from unit.che_objects import FIGURES, NAME, READY
 from unit.fake_api import FakeApi, Request
 
 REQUEST = RestoreRequest(
@@ -57,6 +59,8 @@ class Databases:
     fails: str = ""
     outage_seconds: float = 0.0
     removed: bool = False
+    marked: bool = False
+    unsaved_words: list[str] = field(default_factory=list)
 
     def plan(self, question: DatabaseQuestion) -> list[DatabasePlan]:
         (part,) = question.parts
@@ -80,6 +84,14 @@ class Databases:
 
     def cut_over(self) -> None:
         self._do("cut over")
+
+    def marks(self) -> dict[str, str]:
+        self.marked = True
+        return {"openvsx": "as it was"}
+
+    def unsaved(self, marks: Mapping[str, str], saved: Callable[[str], DatabaseFigures | None]) -> list[str]:
+        assert (marks, saved("openvsx"), saved("keycloak")) == ({"openvsx": "as it was"}, FIGURES, None)
+        return self.unsaved_words
 
     def commit(self) -> None:
         self._do("commit")

@@ -18,10 +18,10 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore import _database_plan
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     RESTORE,
     DatabasePlan,
-    DatabaseQuestion,
     plan_databases,
 )
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Dump, Manifest
@@ -73,7 +73,7 @@ def figures(rows: int = 3) -> str:
 
 def plan(api: FakeApi, manifest: Manifest, exists: bool = True, version: str = "7.122.0", **asked: Any) -> DatabasePlan:
     objects = asked.pop("objects", [])
-    request: Any = SimpleNamespace(namespace="che", choice=Choice(), existing="replace")
+    request: Any = SimpleNamespace(namespace="che", choice=Choice(), existing="replace", safety_backup=True)
     request.__dict__.update(asked)
     target = Place("che", "", "Kubernetes", "org.eclipse.che/v2", version)
     parts = [part for part in manifest.parts if part.kind == "database"]
@@ -185,13 +185,13 @@ def test_where_there_is_no_installation_nothing_is_asked(
     scripts = answering(monkeypatch, figures)
 
     assert plan(api, manifest, exists=False).action == "restore"
-    assert scripts == [] and api.requests == []
+    assert scripts == [] and api.written == []
 
 
 def test_a_database_that_has_no_place_is_kept_in_the_backup_and_its_place_told(
     api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(api, database=False)
+    install(api, database=False, spec={"components": {"openVSXRegistry": {"enable": False}}})
     answering(monkeypatch, figures)
 
     found = plan(api, manifest)
@@ -241,30 +241,6 @@ def test_a_version_that_does_not_fit_is_an_obstacle(
 
 
 CHE = {"apiVersion": "org.eclipse.che/v2", "kind": "CheCluster", "metadata": {"name": NAME, "namespace": "che"}}
-
-
-@pytest.mark.parametrize(
-    ("saved", "told"),
-    [
-        ({"database_name": "openvsx", "database_user": "vsx"}, []),
-        ({"database_name": "other", "database_user": "vsx"}, ["of the role vsx here, and other of vsx"]),
-        ({"database_name": "openvsx", "database_user": "me"}, ["of the role vsx here, and openvsx of me"]),
-    ],
-)
-def test_one_that_che_would_look_for_under_another_name_is_not_begun(
-    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, saved: dict[str, str], told: list[str]
-) -> None:
-    install(api)
-    answering(monkeypatch, lambda: figures(rows=9))
-    metadata = {"name": "openvsx-credentials", "namespace": "che"}
-    secret = {"kind": "Secret", "metadata": metadata, "data": encoded(**saved, database_password="s3cret-old")}
-
-    found = plan(api, manifest, objects=[CHE, secret])
-
-    assert found.action == "restore"
-    assert [obstacle.what for obstacle in found.obstacles] == [f"It is openvsx {words} once restored" for words in told]
-    kept = plan(api, manifest, objects=[CHE, secret], existing="keep")
-    assert kept.obstacles == ()
 
 
 def test_che_s_own_database_is_left_where_it_becomes_external(api: FakeApi, manifest: Manifest) -> None:

@@ -19,11 +19,12 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 )
 from ansible_collections.community.che.plugins.module_utils._restore import _space
 from ansible_collections.community.che.plugins.module_utils._restore._checks import Check, require_none_blocked
+from ansible_collections.community.che.plugins.module_utils._restore._database_place import Obstacle
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
+    KEEP,
     LEAVE,
     RESTORE,
     DatabasePlan,
-    Obstacle,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
 from ansible_collections.community.che.plugins.module_utils._restore._preflight import check
@@ -78,7 +79,17 @@ def test_all_is_well(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_operator_that_does_not_run_blocks(api: FakeApi) -> None:
     api.add(DEPLOYMENT, "che-operator", "openshift-operators", spec=deployment_spec(), status=available(0))
-    assert checked(api, a_plan())["operator"].lift == "Start it."
+    assert checked(api, a_plan(databases=(database(server=None),)))["operator"].lift == "Start it."
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_needs_no_operator_is_restored_without_it(api: FakeApi, there: bool) -> None:
+    if there:
+        api.add(DEPLOYMENT, "che-operator", "openshift-operators", spec=deployment_spec(), status=available(0))
+    else:
+        api.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
+    found = checked(api, a_plan(steps=1, databases=(database(KEEP),)))["operator"]
+    assert (found.result, "nothing that is restored needs it" in found.message) == ("warned", True)
 
 
 @pytest.mark.parametrize(("exists", "result"), [(True, "blocked"), (False, "waits")])
@@ -86,7 +97,7 @@ def test_a_missing_operator_is_waited_for_only_where_nothing_is_at_stake(
     api: FakeApi, exists: bool, result: str
 ) -> None:
     api.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
-    found = checked(api, a_plan(exists=exists))["operator"]
+    found = checked(api, a_plan(exists=exists, databases=(database(server=None),)))["operator"]
     assert (found.result, "7.42.0" in found.lift) == (result, True)
 
 
@@ -170,4 +181,5 @@ def test_an_object_that_the_api_server_refuses_blocks(api: FakeApi) -> None:
     api.fail("post", "configmaps", 422, "data: Invalid value")
     found = checked(api, a_plan(steps=1))["validation"]
     assert (found.result, found.message) == ("blocked", "data: Invalid value")
+    assert "leave the object out" in found.lift
     assert api.at(CONFIG_MAP, "c0", "che") is None

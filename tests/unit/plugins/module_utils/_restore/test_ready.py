@@ -12,7 +12,12 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, DEPLOYMENT, POD
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
-from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che, is_available, restart
+from ansible_collections.community.che.plugins.module_utils._restore._ready import (
+    await_che,
+    end_users,
+    is_available,
+    require_users,
+)
 from unit.che_objects import NAME, PART_OF, READY, available, deployment_spec, install
 from unit.fake_api import FakeApi, FakeClock, Request
 
@@ -32,6 +37,9 @@ def a_deployment(generation: int = 1, wanted: int | None = 1, **status: int) -> 
         (a_deployment(2, 1, observedGeneration=1, updatedReplicas=1, availableReplicas=1), False),
         (a_deployment(1, 2, observedGeneration=1, updatedReplicas=2, availableReplicas=1), False),
         (a_deployment(1, 2, observedGeneration=1, updatedReplicas=1, availableReplicas=2), False),
+        (a_deployment(1, 1, observedGeneration=1, replicas=1, updatedReplicas=1, availableReplicas=1), True),
+        # The one that is available is the old one, which goes once the new one is ready.
+        (a_deployment(1, 1, observedGeneration=1, replicas=2, updatedReplicas=1, availableReplicas=1), False),
     ],
 )
 def test_a_deployment_is_available_when_its_newest_generation_runs_in_full(
@@ -48,7 +56,8 @@ def test_che_that_is_ready_is_returned_at_once(api: FakeApi, clock: FakeClock) -
 
 def test_both_the_operator_and_the_deployments_must_agree(api: FakeApi, clock: FakeClock) -> None:
     install(api, status={"chePhase": "Inactive"})
-    api.add(DEPLOYMENT, "che", "che", metadata={"labels": PART_OF}, spec=deployment_spec(), status={})
+    api.add(DEPLOYMENT, "che", "che", metadata={"labels": PART_OF}, spec=SPEC, status={})
+    api.add(POD, "che-1", "che", metadata={"labels": LABELS}, status=IS_READY)
     looks: list[int] = []
 
     def happen(_request: Request) -> None:
@@ -56,7 +65,7 @@ def test_both_the_operator_and_the_deployments_must_agree(api: FakeApi, clock: F
         if len(looks) == 3:
             api.add(CHE_CLUSTER_V2, NAME, "che", status=READY)
         if len(looks) == 5:
-            api.add(DEPLOYMENT, "che", "che", metadata={"labels": PART_OF}, spec=deployment_spec(), status=available())
+            add_server(api)
 
     api.react("get", "checlusters$", happen)
 
@@ -74,7 +83,7 @@ def test_deployments_of_others_are_not_waited_for(api: FakeApi, clock: FakeClock
 
 def test_giving_up_says_what_was_lacking(api: FakeApi, clock: FakeClock) -> None:
     install(api, status={"chePhase": "Inactive", "message": "postgres is not ready"})
-    api.add(DEPLOYMENT, "che", "che", metadata={"labels": PART_OF}, spec=deployment_spec(), status={})
+    api.add(DEPLOYMENT, "che", "che", metadata={"labels": PART_OF}, spec=SPEC, status={})
 
     with pytest.raises(WaitExpired) as caught:
         await_che(api.cluster, "che", NAME, Deadline(30))
@@ -84,21 +93,120 @@ def test_giving_up_says_what_was_lacking(api: FakeApi, clock: FakeClock) -> None
     assert f"CheCluster che/{NAME}" in message
 
 
+LABELS = {"app": "che", "component": "che"}
+SPEC = {**deployment_spec(), "selector": {"matchLabels": LABELS}}
+IS_READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+def add_server(api: FakeApi, name: str = "che") -> None:
+    api.add(DEPLOYMENT, name, "che", metadata={"labels": PART_OF}, spec=SPEC, status=available())
+
+
+def add_pod(api: FakeApi, name: str, **metadata: Any) -> None:
+    api.add(POD, name, "che", metadata={"labels": LABELS, **metadata}, status=IS_READY)
+
+
 def pods(api: FakeApi) -> list[str]:
     return api.names(POD, "che")
 
 
+@pytest.mark.parametrize("old", ["gone", "on its way out"])
+def test_a_server_is_not_ready_by_the_word_of_a_deployment_that_has_not_noticed(
+    api: FakeApi, clock: FakeClock, old: str
+) -> None:
+    install(api)
+    add_server(api)
+    if old != "gone":
+        add_pod(api, "che-1", deletionTimestamp="2026-03-01T00:00:00Z")
+    looks: list[int] = []
+
+    def start(_request: Request) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            add_pod(api, "che-2")
+
+    api.react("get", "checlusters$", start)
+
+    await_che(api.cluster, "che", NAME, Deadline(600))
+
+    assert len(looks) == 3
+
+
 def test_only_the_pods_of_what_used_the_database_are_replaced(api: FakeApi) -> None:
     install(api)
-    spec = {**deployment_spec(), "selector": {"matchLabels": {"app": "che", "component": "che"}}}
-    api.add(DEPLOYMENT, "che", "che", spec=spec)
-    api.add(POD, "che-1", "che", metadata={"labels": {"app": "che", "component": "che"}})
-    api.add(POD, "gateway", "che", metadata={"labels": {"app": "che", "component": "gateway"}})
+    add_server(api)
+    add_pod(api, "che-1")
+    api.add(POD, "gateway", "che", metadata={"labels": {**LABELS, "component": "gateway"}})
 
-    restart(api.cluster, "che", "openvsx")
+    end_users(api.cluster, "che", ["openvsx", "keycloak"])
     assert pods(api) == ["che-1", "gateway"]
-    restart(api.cluster, "che", "che")
+    end_users(api.cluster, "che", ["che"], grace_seconds=1)
     assert pods(api) == ["gateway"]
+    assert [request.query.get("gracePeriodSeconds") for request in api.written] == ["1"]
+
+
+@pytest.mark.parametrize("name", ["codeready", "devspaces"])
+def test_the_server_of_another_flavour_is_started_anew_too(api: FakeApi, name: str) -> None:
+    install(api)
+    add_server(api, name)
+    add_pod(api, f"{name}-1")
+
+    end_users(api.cluster, "che", ["che"])
+
+    assert pods(api) == []
+
+
+def linger(api: FakeApi, name: str, looks: int) -> None:
+    """Have a pod end only after so many looks at it, and another one come for it."""
+    left = [looks]
+
+    def delete(_request: Request) -> None:
+        pod = api.objects[POD.path("che", name)]
+        api.react("get", "/pods$", lambda _request: end(pod))
+        add_pod(api, f"{name}-successor")
+
+    def end(pod: dict[str, Any]) -> None:
+        left[0] -= 1
+        if left[0] > 0:
+            api.objects[POD.path("che", name)] = pod
+        else:
+            api.objects.pop(POD.path("che", name), None)
+
+    api.react("delete", f"/pods/{name}$", delete)
+
+
+def test_what_used_the_database_is_waited_for_and_what_comes_for_it_is_not(api: FakeApi, clock: FakeClock) -> None:
+    install(api)
+    add_server(api)
+    add_pod(api, "che-1")
+    linger(api, "che-1", looks=5)
+
+    end_users(api.cluster, "che", ["che"], Deadline(600))
+
+    assert pods(api) == ["che-1-successor"]
+    assert len(clock.waits) == 4
+
+
+def test_a_pod_that_does_not_end_is_named(api: FakeApi, clock: FakeClock) -> None:
+    install(api)
+    add_server(api)
+    add_pod(api, "che-1")
+    linger(api, "che-1", looks=1_000_000)
+
+    with pytest.raises(WaitExpired, match="che-1 is still there") as caught:
+        end_users(api.cluster, "che", ["che"], Deadline(60))
+
+    assert "Deployment che/che" in caught.value.on
+    assert "--force" in caught.value.next_step
+
+
+def test_what_uses_a_database_must_be_known(api: FakeApi, clock: FakeClock) -> None:
+    install(api)
+    require_users(api.cluster, "che", [], Deadline(30))
+    with pytest.raises(WaitExpired, match="there is none for che"):
+        require_users(api.cluster, "che", ["che"], Deadline(30))
+    add_server(api)
+    require_users(api.cluster, "che", ["che"], Deadline(30))
 
 
 def test_a_deployment_without_labels_does_not_lose_the_pods_of_others(api: FakeApi) -> None:
@@ -107,5 +215,5 @@ def test_a_deployment_without_labels_does_not_lose_the_pods_of_others(api: FakeA
     api.add(POD, "another", "che")
 
     with pytest.raises(CheError, match="labels"):
-        restart(api.cluster, "che", "che")
+        end_users(api.cluster, "che", ["che"])
     assert pods(api) == ["another"]

@@ -22,16 +22,16 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 from ansible_collections.community.che.plugins.module_utils._restore import _restore
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration, OpenMigration
-from ansible_collections.community.che.plugins.module_utils._server._last_used import make_default
 from ansible_collections.community.che.plugins.module_utils._server._stored import StoredServer, to_object
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
-from unit.che_objects import NAME, READY, add_operator, encoded, install
+from unit.che_objects import NAME, PART_OF, READY, add_operator, encoded, install
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
 from unit.plugins.module_utils._restore.restore_bed import (
     REQUEST,
     Databases,
+    become_ready,
     change,
     data_of,
     resource_versions,
@@ -117,7 +117,7 @@ def test_a_lost_namespace_comes_back_before_its_databases(
     result = restore(api.cluster, REQUEST)
 
     assert (result["changed"], result["safety_backup_id"]) == (True, "")
-    assert "Nothing is there" in result["stages"][2]["message"]
+    assert "There is no CheCluster" in result["stages"][2]["message"]
     assert api.names(SECRET, "che") == ["oauth", "openvsx-credentials"]
     assert databases.done == ["stage", "cut over", "commit"]
     namespace = api.at(NAMESPACE, "che")
@@ -125,6 +125,38 @@ def test_a_lost_namespace_comes_back_before_its_databases(
     assert {step["validated"] for step in result["plan"]["objects"] if step["kind"] == "CheCluster"} == {False}
     record = api.at(CONFIG_MAP, "che-run-r2", "che")
     assert record is not None and record["data"]["state"] == "Succeeded"
+
+
+def test_what_is_there_without_a_checluster_is_not_replaced_unasked(
+    che: FakeApi, restic: FakeRestic, databases: Databases
+) -> None:
+    """No safety backup can be made of it, and only whoever says so goes without one."""
+    che.cluster.delete(CHE_CLUSTER_V2, NAME, "che")
+    che.add(SECRET, "oauth", "che", metadata={"labels": PART_OF}, data=encoded(id="rotated"), type="Opaque")
+    che.follow("post", "checlusters", lambda request: None if request.dry else become_ready(che))
+
+    with pytest.raises(CheError, match="without a CheCluster no backup of it can be made") as caught:
+        restore(che.cluster, REQUEST)
+    assert "Secret oauth" in str(caught.value)
+    assert f"names: CheCluster/{NAME}" in str(caught.value)
+    assert "safety_backup" in str(caught.value)
+    assert databases.done == []
+
+    result = restore(che.cluster, replace(REQUEST, safety_backup=False, run_id="r3"))
+    assert any("nothing of it is saved (Secret oauth)" in words for words in result["warnings"])
+    assert (result["committed"], databases.done) == (True, ["stage", "cut over", "commit"])
+
+
+def test_what_is_there_without_a_checluster_is_backed_up_once_there_is_one(che: FakeApi, restic: FakeRestic) -> None:
+    che.cluster.delete(CHE_CLUSTER_V2, NAME, "che")
+    che.add(SECRET, "oauth", "che", metadata={"labels": PART_OF}, data=encoded(id="rotated"), type="Opaque")
+    che.follow("post", "checlusters", lambda request: None if request.dry else become_ready(che))
+    backup = catalogue(restic.taken)[0].id
+
+    restore(che.cluster, replace(REQUEST, choice=Choice(names=(f"CheCluster/{NAME}",))))
+    result = restore(che.cluster, replace(REQUEST, id=backup, run_id="r3"))
+
+    assert (result["committed"], bool(result["safety_backup_id"])) == (True, True)
 
 
 def test_a_backup_of_a_later_generation_is_refused(che: FakeApi, restic: FakeRestic) -> None:
@@ -140,16 +172,6 @@ def test_no_secret_is_in_what_the_task_returns(che: FakeApi, restic: FakeRestic)
     text = json.dumps(restore(che.cluster, REQUEST))
     for secret in ("s3cret", "sesame", "czNjcmV0"):
         assert secret not in text
-
-
-@pytest.fixture
-def two_servers(api: FakeApi) -> FakeApi:
-    """``main``, which the restore names, and another one that was used last."""
-    install(api)
-    api.cluster.create(to_object(StoredServer("main", RestServer("main.example"), "password"), "che"))
-    api.cluster.create(to_object(StoredServer("other", RestServer("other.example"), "password"), "che"))
-    make_default(api.cluster, "che", "other", RestServer("other.example"))
-    return api
 
 
 def test_naming_another_server_makes_it_the_default_and_is_a_change(

@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._restore im
 from ansible_collections.community.che.plugins.module_utils._restore._told_plan import Telling
 from unit.che_objects import PART_OF, encoded
 from unit.fake_api import FakeApi
+from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
 from unit.plugins.module_utils._restore.restore_bed import REQUEST, Databases, change, is_record
 
@@ -62,6 +63,35 @@ def test_a_plan_is_carried_out_as_long_as_nothing_has_moved(che: FakeApi, restic
     assert result["changed"] is True
 
 
+def test_a_plan_is_carried_out_though_the_night_has_brought_a_newer_backup(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    plan = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
+    newer = make_backup(restic, run="r9")
+    assert newer != plan["backup"]
+
+    result = restore(che.cluster, replace(REQUEST, plan=plan))
+
+    assert (result["changed"], result["id"]) == (True, plan["backup"])
+
+
+@pytest.mark.parametrize("refused", ["by a handed plan", "by a blocker"])
+def test_a_task_that_is_refused_makes_no_server_the_default(
+    two_servers: FakeApi, restic: FakeRestic, databases: Databases, refused: str
+) -> None:
+    change(two_servers)
+    plan = restore(two_servers.cluster, replace(REQUEST, check_mode=True))["plan"]
+    two_servers.add(CONFIG_MAP, "custom", "che", metadata={"labels": PART_OF}, data={"key": "moved"})
+    if refused == "by a blocker":
+        two_servers.fail("put", "custom", 422, "data: Invalid value")
+    two_servers.requests.clear()
+
+    with pytest.raises(CheError):
+        restore(two_servers.cluster, replace(REQUEST, plan=plan if refused == "by a handed plan" else None))
+
+    assert [request.path for request in two_servers.written if not is_record(request.path)] == []
+    assert restore(two_servers.cluster, replace(REQUEST, check_mode=True))["backup_server"]["made_default"] is True
+
+
 def test_a_plan_is_refused_when_something_has_moved(che: FakeApi, restic: FakeRestic) -> None:
     change(che)
     plan = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
@@ -83,8 +113,9 @@ def test_what_is_no_plan_of_this_backup_is_refused(che: FakeApi, restic: FakeRes
         restore(che.cluster, replace(REQUEST, plan=plan))
 
 
-def test_what_blocks_is_told_all_at_once_with_the_plan(che: FakeApi, restic: FakeRestic) -> None:
+def test_what_blocks_is_told_all_at_once_with_the_plan(che: FakeApi, restic: FakeRestic, databases: Databases) -> None:
     change(che)
+    databases.differ = True
     che.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
     che.fail("put", "custom", 422, "data: Invalid value")
     che.requests.clear()

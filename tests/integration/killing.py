@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: Contributors to the community.che collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom a test kills beside the module's own process, and when: right after a step, or at a random moment."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from che_standin.errors import StandinError
+from integration.che_bed import Running, wait_until
+from integration.restore_story import SECONDS, Story
+from sampling import EXTENT, SEED
+
+CHUNKS = 6
+RANDOM_MOMENTS = 20
+# A random moment is within so many seconds after a step: longer than most steps take.
+_PAUSE_SECONDS = 3.0
+# How long a process that was stopped for it waits for somebody to kill.
+_APPEAR_SECONDS = 15
+PROCESS, DATABASE, JOB = "process", "database", "job"
+_LABELS = {DATABASE: "app.kubernetes.io/component=postgres", JOB: "job-name"}
+
+
+def places(numbers: Sequence[int], chunk: int, chunks: int = CHUNKS) -> Sequence[int]:
+    """Of these numbers of steps those of one chunk under soak, else any one of them."""
+    return numbers[chunk::chunks] if EXTENT.whole else [random.Random(f"{SEED} {chunk}").choice(numbers)]
+
+
+# A step, and how many seconds after it; None: right after it.
+Moment = tuple[int, Optional[float]]
+
+
+@dataclass(frozen=True)
+class AfterSteps:
+    """Right after each step of a chunk."""
+
+    chunk: int = 0
+    chunks: int = 1
+
+    def moments(self, numbers: Sequence[int], _chance: random.Random) -> list[Moment]:
+        return [(number, None) for number in places(numbers, self.chunk, self.chunks)]
+
+
+@dataclass(frozen=True)
+class AtRandom:
+    """At a random moment after one of the steps."""
+
+    number: int
+
+    def moments(self, numbers: Sequence[int], chance: random.Random) -> list[Moment]:
+        return [(chance.choice(numbers), chance.uniform(0.0, _PAUSE_SECONDS))]
+
+
+_MOMENTS = [*map(AtRandom, range(RANDOM_MOMENTS))]
+WHEN = {
+    PROCESS: _MOMENTS,
+    DATABASE: [*(AfterSteps(chunk, CHUNKS) for chunk in range(CHUNKS)), *_MOMENTS],
+    # There are few steps while there is one.
+    JOB: [AfterSteps(), *_MOMENTS],
+}
+
+
+def kills(*victims: str) -> list[tuple[str, AfterSteps | AtRandom]]:
+    """Each of these victims with each time at which it is killed."""
+    return [(victim, when) for victim in victims for when in WHEN[victim]]
+
+
+def there(victim: str, steps: Sequence[str]) -> list[int]:
+    """The steps after which a victim is there to be killed: a Job's pod while there is a Job, the others always."""
+    numbers, job = [], False
+    for number, step in enumerate(steps, 1):
+        job = step.startswith("post") if "/jobs" in step else job
+        if job or victim != JOB:
+            numbers.append(number)
+    return numbers
+
+
+def earlier(numbers: Sequence[int], than: int) -> int:
+    """A step some way before another one, as not every run has as many."""
+    return max((number for number in numbers if number <= than - 5), default=numbers[0])
+
+
+def strike(story: Story, victim: str, place: int, pause: float | None, module: str) -> tuple[Running, bool]:
+    """Start a module and kill once.
+
+    Args:
+        story: What it works on.
+        victim: Who is killed.
+        place: After which step.
+        pause: How many seconds after that; None: right after it, while the module stands still.
+        module: The module.
+
+    Returns:
+        The module, and whether anything was hit: it may have come to its end before.
+    """
+    running = story.start(place if pause is None else 0, module, by=signal.SIGSTOP)
+
+    def is_over() -> bool:
+        return running.process.poll() is not None
+
+    def reached() -> bool:
+        return is_over() or (_stands_still(running) if pause is None else story.count() >= place)
+
+    wait_until(reached, SECONDS, lambda: f"the module does not get to step {place}")
+    threading.Event().wait(pause or 0.0)
+    hits: list[bool] = []
+
+    def struck() -> bool:
+        hits.append(not is_over() and _kill(victim, running, story.home.namespace))
+        return hits[-1] or is_over()
+
+    with suppress(StandinError):
+        wait_until(struck, _APPEAR_SECONDS if pause is None else SECONDS, lambda: f"no {victim} to kill")
+    if pause is None and not is_over():
+        running.process.send_signal(signal.SIGCONT)
+    return running, hits[-1]
+
+
+def _kill(victim: str, running: Running, namespace: str) -> bool:
+    if victim == PROCESS:
+        running.process.kill()
+        return True
+    return _delete_pods(namespace, _LABELS[victim])
+
+
+def _delete_pods(namespace: str, label: str) -> bool:
+    """Delete pods without a word, as if their node were gone; whether there were any."""
+    command = ["kubectl", "-n", namespace, "delete", "pod", "-l", label, "--grace-period=0", "--force"]
+    command += ["--field-selector", "status.phase!=Succeeded,status.phase!=Failed"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return "deleted" in done.stdout
+
+
+def _stands_still(running: Running) -> bool:
+    try:
+        state = Path(f"/proc/{running.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state == "T"
