@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -46,6 +47,9 @@ class AfterSteps:
     chunk: int = 0
     chunks: int = 1
 
+    def __str__(self) -> str:
+        return f"after steps {self.chunk}"
+
     def moments(self, numbers: Sequence[int], _chance: random.Random) -> list[Moment]:
         return [(number, None) for number in places(numbers, self.chunk, self.chunks)]
 
@@ -55,6 +59,9 @@ class AtRandom:
     """At a random moment after one of the steps."""
 
     number: int
+
+    def __str__(self) -> str:
+        return f"moment {self.number}"
 
     def moments(self, numbers: Sequence[int], chance: random.Random) -> list[Moment]:
         return [(chance.choice(numbers), chance.uniform(0.0, _PAUSE_SECONDS))]
@@ -74,14 +81,14 @@ def kills(*victims: str) -> list[tuple[str, AfterSteps | AtRandom]]:
     return [(victim, when) for victim in victims for when in WHEN[victim]]
 
 
+# After which steps each is there to be killed, as a regular expression: a Job's pod when there is a new Job. How many
+# other steps come before these differs from run to run.
+_THERE = {PROCESS: "", DATABASE: "", JOB: "^post .*/jobs$"}
+
+
 def there(victim: str, steps: Sequence[str]) -> list[int]:
-    """The steps after which a victim is there to be killed: a Job's pod while there is a Job, the others always."""
-    numbers, job = [], False
-    for number, step in enumerate(steps, 1):
-        job = step.startswith("post") if "/jobs" in step else job
-        if job or victim != JOB:
-            numbers.append(number)
-    return numbers
+    """The numbers of the steps after which a victim is there to be killed, among steps of this kind."""
+    return list(range(1, 1 + sum(re.search(_THERE[victim], step) is not None for step in steps)))
 
 
 def earlier(numbers: Sequence[int], than: int) -> int:
@@ -95,20 +102,21 @@ def strike(story: Story, victim: str, place: int, pause: float | None, module: s
     Args:
         story: What it works on.
         victim: Who is killed.
-        place: After which step.
+        place: After which step of those that ``there`` has counted.
         pause: How many seconds after that; None: right after it, while the module stands still.
         module: The module.
 
     Returns:
         The module, and whether anything was hit: it may have come to its end before.
     """
-    running = story.start(place if pause is None else 0, module, by=signal.SIGSTOP)
+    kind = _THERE[victim]
+    running = story.start(place if pause is None else 0, module, by=signal.SIGSTOP, counted=kind)
 
     def is_over() -> bool:
         return running.process.poll() is not None
 
     def reached() -> bool:
-        return is_over() or (_stands_still(running) if pause is None else story.count() >= place)
+        return is_over() or (_stands_still(running) if pause is None else story.count(kind) >= place)
 
     wait_until(reached, SECONDS, lambda: f"the module does not get to step {place}")
     threading.Event().wait(pause or 0.0)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import Counter
 from contextlib import suppress
@@ -64,12 +65,18 @@ class Story:
         last_step: int = 0,
         module: str = "cluster_restore",
         by: signal.Signals = signal.SIGKILL,
+        counted: str = "",
         **options: Any,
     ) -> Running:
-        """Start a module whose steps are counted, and that sends itself a signal after one of them."""
+        """Start a module whose steps are noted, and that sends itself a signal after one of those that are counted."""
         log = self.folder / "steps"
         log.unlink(missing_ok=True)
-        environment = {"CHE_STEPS": str(log), "CHE_KILL_AT": str(last_step), "CHE_KILL_BY": by.name}
+        environment = {
+            "CHE_STEPS": str(log),
+            "CHE_KILL_AT": str(last_step),
+            "CHE_KILL_BY": by.name,
+            "CHE_KILL_COUNTS": counted,
+        }
         if module == "cluster_restore":
             options = {**self.asked(options.get("state", "restored")), **options}
         return self.home.start(module, through="integration.kill_at", environment=environment, **options)
@@ -81,9 +88,10 @@ class Story:
     def log(self) -> list[str]:
         return (self.folder / "steps").read_text(encoding="utf-8").splitlines()
 
-    def count(self) -> int:
-        """The steps that a running module has done."""
-        return len(self.log()) if (self.folder / "steps").exists() else 0
+    def count(self, counted: str = "") -> int:
+        """The steps that a running module has done, or those of them that a regular expression fits."""
+        steps = self.log() if (self.folder / "steps").exists() else []
+        return sum(re.search(counted, step) is not None for step in steps)
 
     def end(self, way: str, what: str) -> None:
         """After a kill: end the restore one way or the other, and judge what is there then."""

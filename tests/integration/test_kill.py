@@ -37,10 +37,12 @@ from sampling import SEED
 
 pytestmark = pytest.mark.integration
 
-NAMESPACE = "it-kill"
-SERVER_NAMESPACE = "it-kill-server"
+NAMESPACE = "it-kill4"
+SERVER_NAMESPACE = "it-kill4-server"
 # Those of an abort that has everything to put back.
 ABORT_STEPS = 20
+# How often somebody is looked for to kill.
+ATTEMPTS = 5
 RESTORE, BACKUP = "cluster_restore", "cluster_backup"
 
 
@@ -100,7 +102,7 @@ def struck(
 ) -> Running:
     """Start a module and kill somebody; earlier than wanted when it is over by then, of which ``over`` is told."""
     place, pause = moment
-    while True:
+    for _attempt in range(ATTEMPTS):
         running, hit = strike(story, victim, place, pause, module)
         if hit:
             return running
@@ -108,6 +110,7 @@ def struck(
         assert not outcome.failed, outcome.message
         over()
         place = earlier(numbers, place)
+    pytest.fail(f"there was no {victim} to kill", pytrace=False)
 
 
 @pytest.mark.soak(keep=1)
