@@ -16,7 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     POD,
     SECRET,
 )
-from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _source, _work
+from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _plan, _source, _work
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from unit.che_objects import NAME, PART_OF, available, deployment_spec, encoded
 from unit.fake_api import FakeApi, FakeClock, Request
@@ -53,7 +53,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert request.needs.empty
         return {"checks": [{"name": "tls"}], "warnings": ["A word."], "server": {"version": "15.14"}}
 
-    monkeypatch.setattr(_migrate, "check_database", check)
+    monkeypatch.setattr(_plan, "check_database", check)
     monkeypatch.setattr(PodPsql, "__call__", lambda _self, script: "13.4\n" if "server_version" in script else "")
     return seen
 

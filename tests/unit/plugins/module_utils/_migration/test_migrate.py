@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, SECRET
-from ansible_collections.community.che.plugins.module_utils._migration import _migrate
+from ansible_collections.community.che.plugins.module_utils._migration import _plan
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._run._journal import Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
@@ -229,7 +229,7 @@ def test_a_server_that_will_not_do_leaves_all_as_it_was(
     def refuse(*_arguments: Any) -> dict[str, Any]:
         raise CheError("its encoding is LATIN1")
 
-    monkeypatch.setattr(_migrate, "check_database", refuse)
+    monkeypatch.setattr(_plan, "check_database", refuse)
     assert refused(che).stage == "check"
     assert (journal_of(che), che.at(SECRET, WAY_BACK, "che"), databases.done) == (None, None, [])
 
@@ -238,7 +238,7 @@ def test_an_older_server_is_refused_before_anything_is_made(
     che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {"checks": [], "warnings": [], "server": {"version": "10.1"}}
-    monkeypatch.setattr(_migrate, "check_database", lambda *_arguments: found)
+    monkeypatch.setattr(_plan, "check_database", lambda *_arguments: found)
     assert "older PostgreSQL 10" in str(refused(che))
     assert (journal_of(che), databases.done) == (None, [])
 
