@@ -201,11 +201,6 @@ def test_a_che_of_v2_goes_there_by_what_it_is_told_to_say(bare: Bed, che_test_cl
         assert (unmanaged.changed, "Rights: unmanaged" in unmanaged.told) == (0, True)
         running.await_ready()
         running.edit(patch["spec"])
-        # Its trust in the server's authority comes with a CheCluster that is there.
-        labels = {"app.kubernetes.io/part-of": "che.eclipse.org", "app.kubernetes.io/component": "ca-bundle"}
-        metadata = {"name": "corporate-ca", "namespace": running.namespace, "labels": labels}
-        authority = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-        che_test_cluster.apply({**authority, "data": {"ca.crt": bare.server.authority}})
         running.await_ready()
         session = SESSION.format("che-server")
         wait_until(lambda: bare.server.sql(session) == "che_of_v2|che_of_v2|t", 60, bare.server.logged)
