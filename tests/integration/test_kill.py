@@ -37,8 +37,8 @@ from sampling import SEED
 
 pytestmark = pytest.mark.integration
 
-NAMESPACE = "it-kill4"
-SERVER_NAMESPACE = "it-kill4-server"
+NAMESPACE = "it-kill"
+SERVER_NAMESPACE = "it-kill-server"
 # Those of an abort that has everything to put back.
 ABORT_STEPS = 20
 # How often somebody is looked for to kill.

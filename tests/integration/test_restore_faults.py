@@ -28,7 +28,7 @@ from sampling import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("restores past faults")]
 
-NAMESPACE = "it-restore-faults4"
+NAMESPACE = "it-restore-faults"
 AWAY_SECONDS = 30
 # Of what a restore without trouble fetches: one more or less differs by the answers to its questions alone.
 SURELY_FETCHED = 0.9
