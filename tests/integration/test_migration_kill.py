@@ -25,7 +25,11 @@ pytestmark = pytest.mark.integration
 
 CHUNKS = 6
 ON = "che moved on"
-LEFT_EMBEDDED = "SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname LIKE 'che-staged-%' \\gexec"
+# What was left is closed for writing.
+LEFT_EMBEDDED = """
+SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE;
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname LIKE 'che-staged-%' \\gexec
+"""
 
 
 @dataclass(frozen=True)
