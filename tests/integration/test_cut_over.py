@@ -30,8 +30,8 @@ def story(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
     home = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("cut-over"))
     home.configure()
-    home.run("cluster_backup")
-    yield Story(home, tmp_path_factory.mktemp("cut-over"), saved=home.proof())
+    backup = home.run("cluster_backup")["id"]
+    yield Story(home, tmp_path_factory.mktemp("cut-over"), backup, saved=home.proof())
     for namespace in (NAMESPACE, SERVER_NAMESPACE):
         installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 

@@ -30,8 +30,8 @@ def story(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     server = BackupServer.up(che_test_cluster, SERVER_NAMESPACE)
     home = new_home(che_test_cluster, NAMESPACE, "v1", server.repository("logins"), size_mb=1)
     home.configure()
-    saved = home.run("cluster_backup")["id"]
-    yield Story(home, tmp_path_factory.mktemp("logins"), saved=home.proof(), steps=[saved])
+    backup = home.run("cluster_backup")["id"]
+    yield Story(home, tmp_path_factory.mktemp("logins"), backup, saved=home.proof())
     for namespace in (NAMESPACE, SERVER_NAMESPACE):
         installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
@@ -60,7 +60,7 @@ def test_a_server_learns_the_password_that_comes_back_without_its_rows(story: St
     rotate(story)
     assert story.differences(story.saved) != []
 
-    told = story.home.run("cluster_restore", id=story.steps[0], **options)
+    told = story.home.run("cluster_restore", id=story.backup, **options)
 
     (login,) = [check for check in told["plan"]["preflight"] if check["name"] == "logins"]
     assert (login["result"], login["object"]) == ("passed", "database dbche")
@@ -72,14 +72,14 @@ def test_a_server_learns_the_password_that_comes_back_without_its_rows(story: St
 
 def test_an_abort_has_the_newer_password_open_it_again(story: Story) -> None:
     rotated = rotate(story)
-    story.home.run("cluster_restore", id=story.steps[0], commit=False)
+    story.home.run("cluster_restore", id=story.backup, commit=False)
     assert story.differences(story.saved) == []
 
     story.home.run("cluster_restore", state="aborted")
 
     assert story.differences(rotated) == []
     assert che_gets_in(story)
-    story.home.run("cluster_restore", id=story.steps[0])
+    story.home.run("cluster_restore", id=story.backup)
     assert story.differences(story.saved) == []
 
 
@@ -91,14 +91,14 @@ def test_what_outlives_its_checluster_is_not_replaced_before_it_is_saved(story: 
     home.cluster.request("DELETE", path, query={"propagationPolicy": "Orphan"})
     home.cluster.wait_gone(che, 60)
 
-    outcome = home.fail("cluster_restore", id=story.steps[0])
+    outcome = home.fail("cluster_restore", id=story.backup)
     assert outcome.result["stage"] == "check"
     assert "of which no backup can be made without a CheCluster" in outcome.message
     assert f"names: CheCluster/{che['metadata']['name']}" in outcome.message
-    home.run("cluster_restore", id=story.steps[0], names=[f"CheCluster/{che['metadata']['name']}"])
+    home.run("cluster_restore", id=story.backup, names=[f"CheCluster/{che['metadata']['name']}"])
     installation.wait_ready(home.cluster, NAMESPACE)
 
-    told = home.run("cluster_restore", id=story.steps[0])
+    told = home.run("cluster_restore", id=story.backup)
 
     assert story.differences(story.saved) == []
     (safety,) = home.backups(id=told["safety_backup_id"])
