@@ -36,6 +36,12 @@ def is_ready(pod: Object) -> bool:
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
+def is_running(pod: Object) -> bool:
+    """Whether all containers of a pod have been started, and it is not on its way out."""
+    states = [status["state"] for status in pod.get("status", {}).get("containerStatuses") or []]
+    return bool(states) and all("running" in state for state in states) and "deletionTimestamp" not in pod["metadata"]
+
+
 def end_pods(
     cluster: Cluster, deployments: Sequence[Mapping[str, Any]], grace_seconds: int | None = None
 ) -> frozenset[str]:

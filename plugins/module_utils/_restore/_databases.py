@@ -80,7 +80,10 @@ class Restorer:
         self._request = request
         self._loading = Loading(cluster, repository, request.namespace, journal.content.restore, request.jobs, deadline)
         self._journal = journal
-        self._servers = Servers(cluster, request.namespace, plan.objects, journal.content.restore)
+        held = journal.content.restore
+        self._servers = Servers(
+            cluster, request.namespace, plan.objects, held, any_closed=lambda: bool(journal.content.closed_at)
+        )
         self._plans = [item for item in plan.databases if item.restores]
         self._back: list[Staged] = []
 

@@ -10,7 +10,7 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._exec import exec_script
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
-from ansible_collections.community.che.plugins.module_utils._kube._pods import is_ready, pods_of
+from ansible_collections.community.che.plugins.module_utils._kube._pods import is_ready, is_running, pods_of
 
 _SECONDS = 300.0
 # The images of the Software Collections know the superuser as postgres; Docker's name it in POSTGRES_USER. Old ones put
@@ -88,14 +88,15 @@ $che$;
 
 
 def server_pod(cluster: Cluster, deployment: Object) -> Object:
-    """The pod of a database server that is ready.
+    """The pod of a database server that is ready, or else one that runs: a closed database keeps it from being ready.
 
     Raises:
         CheError: There is none.
     """
     metadata = deployment["metadata"]
-    for pod in pods_of(cluster, deployment):
-        if is_ready(pod):
+    pods = list(pods_of(cluster, deployment))
+    for fits in (is_ready, is_running):
+        for pod in filter(fits, pods):
             return pod
     raise CheError(
         "The database server has no pod that is ready",

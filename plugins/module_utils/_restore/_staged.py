@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database
 from ansible_collections.community.che.plugins.module_utils._database._staging import StagedNames, names_for
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
+from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseLost
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
@@ -39,9 +41,18 @@ class Servers:
         namespace: The namespace of Che.
         objects: The objects as they are to be.
         restore: The restore's name.
+        any_closed: Tells whether a database may be closed by this restore.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, objects: Sequence[Object], restore: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        objects: Sequence[Object],
+        restore: str,
+        any_closed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._any_closed = any_closed
         self._cluster = cluster
         self._namespace = namespace
         self._objects = objects
@@ -67,7 +78,7 @@ class Servers:
 
         def running() -> tuple[Database, dict[str, Any]] | None:
             found = live_databases(self._cluster, namespace, self._objects)
-            return next(((db, server) for db, server in found if db.role == role and is_available(server)), None)
+            return next(((db, server) for db, server in found if db.role == role and self._serves(server)), None)
 
         return wait_for(
             running,
@@ -76,3 +87,18 @@ class Servers:
             on=DEPLOYMENT.named("postgres" if role != "openvsx" else "openvsx-database", namespace),
             next_step="Check that the operator of Che runs, its log, and the namespace's events.",
         )
+
+    def _serves(self, deployment: dict[str, Any]) -> bool:
+        """Whether it can be spoken to.
+
+        The operator's probe opens the database itself: a pod that has started anew while that is closed is not ready
+        before it is open, and only its server can open it.
+        """
+        if is_available(deployment) or not self._any_closed():
+            return is_available(deployment)
+        try:
+            return PodPsql(self._cluster, deployment)("SELECT 1;\n").strip() == "1"
+        except LeaseLost:
+            raise
+        except CheError:
+            return False
