@@ -44,7 +44,7 @@ molecule: ## Run molecule's default scenario: the round trip through the roles
 runner: ## Run the playbooks through ansible-runner, the way AWX does
 	@$(RUN) runner
 
-benchmarks: ## Measure against the floors by hand and write the table in the docs
+benchmarks: ## Measure against the floors by hand and write the table in the docs (about an hour)
 	@tests/tools/with-cluster tests/benchmarks/run
 
 cluster-up: ## Start the one-node test cluster (the first time it is built, which takes about 12 minutes)

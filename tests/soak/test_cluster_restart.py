@@ -78,6 +78,14 @@ def test_objects_and_pods_come_back(second: OwnCluster, end: Callable[[OwnCluste
     second.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s")
 
 
+def test_a_renewed_one_has_nothing_of_the_other(second: OwnCluster) -> None:
+    second.run("up")
+    second.kubectl("create", "namespace", "left-behind")
+    second.run("renew")
+    second.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s")
+    assert "left-behind" not in second.kubectl("get", "namespaces", "-o", "name")
+
+
 def test_down_spares_a_process_that_has_the_number_of_one_of_ours(second: OwnCluster) -> None:
     second.run("up")
     second.run("down")

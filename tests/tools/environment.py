@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from export_collection import export
+from cluster_use import ClusterUse
+from export_collection import cache_folder, export
 from seed import VARIABLE, chosen_seed
 from steps import CHECKOUT
 
@@ -38,9 +39,16 @@ def base_environment() -> dict[str, str]:
 def cluster_environment(environment: dict[str, str]) -> dict[str, str]:
     """The same with the cluster's kubeconfig, unless the user named one, and with the programs built for the tests."""
     added = {"PATH": os.pathsep.join([_ask("bin"), environment["PATH"]])}
-    if not environment.get("KUBECONFIG"):
-        added["KUBECONFIG"] = _ask("kubeconfig")
-    return {**environment, **added}
+    return {**environment, **added, "KUBECONFIG": kubeconfig(environment)}
+
+
+def kubeconfig(environment: dict[str, str]) -> str:
+    """The path of the kubeconfig that the user named, or else of the test cluster's."""
+    return environment.get("KUBECONFIG") or _ask("kubeconfig")
+
+
+def cluster_use(environment: dict[str, str]) -> ClusterUse:
+    return ClusterUse(kubeconfig(environment), cache_folder() / "in-use")
 
 
 def export_folder(environment: dict[str, str]) -> Path:

@@ -24,7 +24,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 # The last soak run
 
 Written by `make soak`, which runs one step after the other, or by `tests/tools/run-tests --soak STEP` for one of them;
-each row is of the last run of its step. `make test` runs a sample of the same tests.
+each row is of the last run. Where only some tests of a step have run, its row counts these. `make test` runs a sample.
 """
 
 

@@ -5,10 +5,10 @@
 
     run_tests.py [--soak] [STEP...]
 
-Steps run in lanes beside each other, those of a lane one after the other. Each step's whole output goes to
-``tests/output/<step>.log``; the end of it is shown when the step fails. A failing step does not stop the others, save
-those that need the cluster when there is none. Steps that need a cluster bring it up first,
-whether or not it was named.
+Steps run in lanes beside each other, those of a lane one after the other; a lane that is through then takes of those
+that belong to none. Each step's whole output goes to ``tests/output/<step>.log``; the end of it is shown when the step
+fails. A failing step does not stop the others, save those that need the cluster when there is none. Steps that need a
+cluster bring it up first, whether or not it was named.
 """
 
 from __future__ import annotations
@@ -21,16 +21,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from counts import Count, of_junit, of_one
-from environment import base_environment, cluster_environment, export_folder
+from environment import base_environment, cluster_environment, cluster_use, export_folder
 from report import Result, print_failures, print_table, write_soak_report
 from seed import VARIABLE, chosen_seed
-from steps import CHECKOUT, CLUSTER, CLUSTER_UP, GROUPS, LANES, OUTPUT, Step, soak_steps
+from steps import (
+    AFTERWARDS,
+    CHECKOUT,
+    CLUSTER,
+    CLUSTER_ANEW,
+    CLUSTER_UP,
+    GROUPS,
+    LANES,
+    OUTPUT,
+    STEPS,
+    Step,
+    soak_steps,
+)
 
 TAIL_LINES = 60
 HEARTBEAT_SECONDS = 60
@@ -40,10 +54,10 @@ KILL_SECONDS = 15
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
-    lanes = chosen_lanes(options)
+    lanes, afterwards = chosen_lanes(options)
     OUTPUT.joinpath("junit").mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    results = run_all(lanes)
+    results = run_all(lanes, afterwards, whole=not options.steps)
     print_table(results, time.monotonic() - began)
     print_failures(results)
     if options.soak:
@@ -61,21 +75,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def step_names() -> list[str]:
-    return [step.name for lane in LANES for step in lane]
+    return [step.name for step in STEPS]
 
 
-def chosen_lanes(options: argparse.Namespace) -> list[list[Step]]:
+def chosen_lanes(options: argparse.Namespace) -> tuple[list[list[Step]], list[Step]]:
+    """The steps of each lane, and those that no lane has for itself."""
     if options.soak:
-        return [chosen_of(soak_steps(), options.steps)]
+        return [chosen_of(soak_steps(), options.steps)], []
     names = [name for word in options.steps for name in GROUPS.get(word, (word,))]
     unknown = sorted(set(names) - set(step_names()))
     if unknown:
         sys.exit(f"No step is named {', '.join(unknown)}. There are: {', '.join(GROUPS)}, {', '.join(step_names())}")
-    lanes = [[step for step in lane if not names or step.name in names] for lane in LANES]
-    steps = [step for lane in lanes for step in lane]
-    if any(step.needs_cluster for step in steps) and CLUSTER_UP not in steps:
+    *lanes, afterwards = [[s for s in steps if not names or s.name in names] for steps in (*LANES, AFTERWARDS)]
+    if CLUSTER_UP not in lanes[0] and any(step.needs_cluster for steps in (*lanes, afterwards) for step in steps):
         lanes[0].insert(0, CLUSTER_UP)
-    return lanes
+    return lanes, afterwards
 
 
 def chosen_of(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
@@ -92,6 +106,10 @@ class Session:
 
     end: float
     chosen: frozenset[str]
+    #: The steps that no lane has for itself; each is taken once.
+    afterwards: deque[Step]
+    #: Whether this is the run of all steps, which wants a cluster without anything of an earlier one.
+    whole: bool
     environment: dict[str, str] = field(default_factory=base_environment)
     stopped: threading.Event = field(default_factory=threading.Event)
     #: The names of the steps that have ended.
@@ -106,10 +124,11 @@ class Session:
         return "" if time.monotonic() < self.end else "the time that CHE_TEST_MINUTES allows is over"
 
 
-def run_all(lanes: Sequence[Sequence[Step]]) -> list[Result]:
+def run_all(lanes: Sequence[Sequence[Step]], afterwards: Sequence[Step], whole: bool) -> list[Result]:
     # Who is ended from outside after a while wants the table and the closing line before that.
     end = time.monotonic() + 60 * float(os.environ.get("CHE_TEST_MINUTES", "inf"))
-    session = Session(end, frozenset(step.name for lane in lanes for step in lane))
+    names = frozenset(step.name for steps in (*lanes, afterwards) for step in steps)
+    session = Session(end, names, deque(afterwards), whole)
     with ThreadPoolExecutor(len(lanes)) as threads:
         running = [threads.submit(run_lane, lane, session) for lane in lanes]
         try:
@@ -120,10 +139,19 @@ def run_all(lanes: Sequence[Sequence[Step]]) -> list[Result]:
 
 def run_lane(steps: Sequence[Step], session: Session) -> list[Result]:
     results = []
-    for step in steps:
+    for step in chain(steps, taken_from(session.afterwards)):
         results.append(run_when_possible(step, session))
         session.ended.add(step.name)
     return results
+
+
+def taken_from(steps: deque[Step]) -> Iterator[Step]:
+    """Take one after the other, of which other lanes take theirs meanwhile."""
+    while True:
+        try:
+            yield steps.popleft()
+        except IndexError:
+            return
 
 
 def run_when_possible(step: Step, session: Session) -> Result:
@@ -140,7 +168,13 @@ def run_when_possible(step: Step, session: Session) -> Result:
 def bring_cluster_up(step: Step, session: Session) -> Result:
     environment = None
     try:
+        use = cluster_use(session.environment)
+        if session.whole and use.take_alone():
+            step = CLUSTER_ANEW
+        elif session.whole:
+            print("Other tests use the test cluster: it is not made anew", flush=True)
         result = run(step, session.environment, session)
+        use.share()
         if result.count.failed == 0:
             environment = cluster_environment(session.environment)
         return result

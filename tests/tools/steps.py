@@ -60,49 +60,40 @@ STATIC = (
 )
 
 CLUSTER_UP = Step(CLUSTER, ("tests/cluster/cluster", "up"), minutes=40)
+# What a run leaves that was killed keeps the machine busy, and may serve another version of CheCluster.
+CLUSTER_ANEW = Step(CLUSTER, ("tests/cluster/cluster", "renew"), minutes=40)
 
 
 def integration(name: str, minutes: int = 20, after: str = "") -> Step:
     return pytest(name, f"tests/integration/test_{name}.py", minutes=minutes, needs_cluster=True, after=after)
 
 
-# Of these whole suites a usual run takes one.
-ONE_SUITE = pytest(
+def one_of(name: str, *suites: str, minutes: int = 20, after: str = "serve-v1") -> Step:
+    """Of these whole suites a usual run takes one."""
+    files = (f"tests/integration/test_{suite}.py" for suite in suites)
+    return pytest(name, *files, minutes=minutes, needs_cluster=True, after=after)
+
+
+ONE_SUITE = one_of(
     "one-suite",
-    *(
-        f"tests/integration/test_{name}.py"
-        for name in ("s3", "sftp", "internal", "internal_faults", "recovery_kit_playbooks")
-    ),
-    minutes=20,
-    needs_cluster=True,
-    after="serve-v1",
-)
-
-ONE_RESTORE_SUITE = pytest(
-    "one-restore-suite",
-    *(
-        f"tests/integration/test_{name}.py"
-        for name in ("restore_faults", "restore_logins", "moving", "legacy_restore", "drill")
-    ),
-    minutes=20,
-    needs_cluster=True,
-    after="serve-v1",
-)
-
-ONE_DATABASE_SUITE = pytest(
-    "one-database-suite",
-    *(
-        f"tests/integration/test_{name}.py"
-        for name in (
-            *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
-            "rbac_databases",
-            "migration_elsewhere",
-        )
-    ),
+    *("s3", "sftp", "sftp_jobs", "internal", "internal_faults"),
+    *("server_kinds", "password", "recovery_kit_playbooks"),
     minutes=30,
-    needs_cluster=True,
-    after="serve-v1",
 )
+ONE_RESTORE_SUITE = one_of(
+    "one-restore-suite",
+    *("restore_faults", "restore_logins", "restore_choice", "restore_missing"),
+    *("moving", "legacy_restore", "drill"),
+)
+ONE_DATABASE_SUITE = one_of(
+    "one-database-suite",
+    *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
+    *("external_drill", "rbac_databases", "migration_elsewhere"),
+    minutes=30,
+)
+# The stand-in's part needs its CRDs, and no CheCluster.
+ONE_EXTERNAL_SUITE = one_of("one-external-suite", "standin_external", "external_database", "external_backup")
+ONE_NEWER_SUITE = one_of("one-newer-suite", "migration_v2", "newer_che", after="")
 
 # What relies on restic's words and exit codes, once more with the oldest restic that is accepted.
 WITH_OLDEST_RESTIC = pytest(
@@ -113,9 +104,10 @@ WITH_OLDEST_RESTIC = pytest(
     needs_cluster=True,
 )
 
-# The lanes run beside each other, as most tests wait for pods. Which versions of CheCluster are served is the whole
+# The lanes run beside each other, as most tests wait for pods; then whichever has ended takes the next one
+# of AFTERWARDS, the longest of which come first. Which versions of CheCluster are served is the whole
 # cluster's affair: ALL_GENERATIONS change it, what comes after SERVE_V1 does not.
-ALL_GENERATIONS = tuple(integration(name) for name in ("standin", "round_trip", "lost_cluster", "migration_v2"))
+ALL_GENERATIONS = (*(integration(name) for name in ("standin", "round_trip", "lost_cluster")), ONE_NEWER_SUITE)
 SERVE_V1 = Step("serve-v1", ("tests/standin/standin", "serve", "v1"), minutes=5, needs_cluster=True)
 _FREE = SERVE_V1.name
 MAIN = (
@@ -124,8 +116,7 @@ MAIN = (
     SERVE_V1,
     *(integration(name) for name in ("faults", "secrets", "rbac")),
     pytest("runner", "tests/runner", minutes=20, needs_cluster=True),
-    ONE_SUITE,
-    integration("migration_kill"),
+    integration("migration"),
 )
 BESIDE = (
     *STATIC,
@@ -134,38 +125,37 @@ BESIDE = (
         integration(name)
         for name in (
             *("repository", "oldest_restic", "upkeep", "recovery_kit"),
-            *("sftp_jobs", "database_faults", "database_scripts", "database_swap"),
+            *("database_faults", "database_scripts", "database_swap", "missing_database"),
         )
     ),
     Step("demo", ("tests/demo/demo",), 15, needs_cluster=True, after=_FREE),
     Step("molecule", ("tests/tools/molecule",), 15, needs_cluster=True, in_export=True, after=_FREE),
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
-    integration("password"),
-    integration("kill", minutes=30, after=_FREE),
-    integration("cut_over", after=_FREE),
-    integration("migration", after=_FREE),
 )
 PLAYBOOKS = (
     *(integration(name) for name in ("own_cluster", "repository_faults", "s3_repository", "sftp_repository")),
     # These need the programs that come with the cluster, and no CheCluster.
     *(integration(name) for name in ("legacy_snapshots", "hostile_backups", "hostile_dumps", "database_versions")),
     *(integration(name) for name in ("external_postgres_server", "server_probe", "external_check", "fence")),
-    # The first needs the stand-in's CRDs, and no CheCluster.
-    *(integration(name, after=_FREE) for name in ("standin_external", "external_database", "external_backup")),
     integration("targets", minutes=40, after=_FREE),
     integration("documentation", after=_FREE),
-    integration("server_kinds", minutes=30, after=_FREE),
+)
+AFTERWARDS = (
     ONE_RESTORE_SUITE,
     ONE_DATABASE_SUITE,
+    integration("kill", minutes=30, after=_FREE),
+    ONE_SUITE,
+    integration("migration_kill", after=_FREE),
+    ONE_EXTERNAL_SUITE,
+    integration("cut_over", after=_FREE),
 )
 LANES = (MAIN, BESIDE, PLAYBOOKS)
+STEPS = (*MAIN, *BESIDE, *PLAYBOOKS, *AFTERWARDS)
 
 # What several steps are called together.
 GROUPS = {
     "lint": tuple(step.name for step in STATIC),
-    "integration": tuple(
-        step.name for lane in LANES for step in lane if any("tests/integration" in word for word in step.command)
-    ),
+    "integration": tuple(step.name for step in STEPS if any("tests/integration" in word for word in step.command)),
 }
 
 

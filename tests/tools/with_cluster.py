@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 
-from environment import CLUSTER_TOOL, base_environment, cluster_environment
+from environment import CLUSTER_TOOL, base_environment, cluster_environment, cluster_use
 
 
 def main(command: list[str]) -> None:
     if not command:
         sys.exit("usage: tests/tools/with-cluster COMMAND [ARGUMENT...]")
     environment = base_environment()
+    use = cluster_use(environment)
+    use.share()
+    use.keep_across_exec()
     started = subprocess.run([CLUSTER_TOOL, "up"], env=environment, check=False)
     if started.returncode:
         sys.exit(started.returncode)

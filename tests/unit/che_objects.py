@@ -92,7 +92,7 @@ def dump_log(snapshot_id: str, size: int = 100, warnings: tuple[str, ...] = ()) 
 def figure_lines() -> list[tuple[str, dict[str, Any]]]:
     settings = {"serverVersion": "15.14", "encoding": "UTF8", "collate": "C", "ctype": "C"}
     properties = {"connectionLimit": -1, "comment": None, "grants": None, "settings": None, "defaultPrivileges": None}
-    database = {**settings, **properties, "tables": 1, "sequences": 1}
+    database = {**settings, "user": "che", **properties, "extensions": None, "tables": 1, "sequences": 1}
     sequence = {"schema": "public", "name": "extension_seq", "lastValue": 4, "isCalled": True, "increment": 1}
     return [
         ("database", database),

@@ -18,6 +18,12 @@ up() {
   say "export KUBECONFIG=$OWN_KUBECONFIG"
 }
 
+# On a new machine there is nothing to forget, and nothing yet to do it with.
+renew() {
+  if own_cluster_is_meant && [ -d "$STATE" ]; then down --purge; fi
+  up
+}
+
 # With whatever client this machine has: our own one takes minutes to build.
 check_other_cluster() {
   local client

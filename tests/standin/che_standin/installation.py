@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from standin_operator.status import is_available
+
 from . import database, manifests, namespaces, pki, pods, served
 from .cluster import Cluster, Object, wait_until
 from .progress import step
@@ -55,6 +57,16 @@ def operator_up(cluster: Cluster, versions: tuple[str, ...], variant: str = "") 
     with step("operator"):
         for obj in manifests.operator(manifests.release(variant or versions[-1], versions)):
             cluster.apply(obj)
+
+
+def await_operator(cluster: Cluster, timeout: float = READY_SECONDS) -> None:
+    """Waits until the operator runs."""
+
+    def runs() -> bool:
+        found = cluster.find("apps/v1", "Deployment", "che-operator", manifests.OPERATOR_NAMESPACE)
+        return found is not None and is_available(found)
+
+    wait_until(runs, timeout, lambda: f"operator: {pods.describe(cluster, manifests.OPERATOR_NAMESPACE)}")
 
 
 def operator_down(cluster: Cluster) -> None:

@@ -23,6 +23,7 @@ PLURALS: Mapping[str, str] = {
     "Node": "nodes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "ResourceQuota": "resourcequotas",
     "Role": "roles",
     "RoleBinding": "rolebindings",
     "Secret": "secrets",

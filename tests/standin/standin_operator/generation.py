@@ -124,15 +124,25 @@ def made_up_host(cluster: Object) -> str:
     return f"che-{cluster['metadata']['namespace']}.{domain}" if domain else ""
 
 
+FINALIZERS = {
+    "v1": (
+        "cheGateway.clusterpermissions.finalizers.che.eclipse.org",
+        "cheWorkspaces.clusterpermissions.finalizers.che.eclipse.org",
+        "namespaces-editor.permissions.finalizers.che.eclipse.org",
+        "devWorkspace.permissions.finalizers.che.eclipse.org",
+    ),
+    "v2": (
+        "cheGateway.clusterpermissions.finalizers.che.eclipse.org",
+        "dashboard.clusterpermissions.finalizers.che.eclipse.org",
+    ),
+}
+
+
 def finalizers(cluster: Object) -> list[str]:
     """Finalizers that the real operator would put on this CheCluster outside OpenShift."""
-    stems = {
-        "v1": (
-            "cheGateway.clusterpermissions",
-            "cheWorkspaces.clusterpermissions",
-            "namespaces-editor.permissions",
-            "devWorkspace.permissions",
-        ),
-        "v2": ("cheGateway.clusterpermissions", "dashboard.clusterpermissions"),
-    }
-    return [f"{stem}.finalizers.che.eclipse.org" for stem in stems[generation(cluster)]]
+    return list(FINALIZERS[generation(cluster)])
+
+
+def is_an_operators_finalizer(name: str) -> bool:
+    """Whether this operator puts it on CheClusters, or the one of another generation did before."""
+    return any(name in names for names in FINALIZERS.values())

@@ -13,7 +13,15 @@ from typing import Any
 
 from . import children, status
 from .api import Api, ApiError
-from .generation import database_secret, external, finalizers, generation, identity_secret, made_up_host
+from .generation import (
+    database_secret,
+    external,
+    finalizers,
+    generation,
+    identity_secret,
+    is_an_operators_finalizer,
+    made_up_host,
+)
 from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 
 Object = dict[str, Any]
@@ -201,8 +209,10 @@ def _defaults(cluster: Object) -> Object:
 
 
 def _release(api: Api, cluster: Object) -> None:
-    kept = [name for name in cluster["metadata"].get("finalizers", []) if name not in finalizers(cluster)]
-    if len(kept) < len(cluster["metadata"].get("finalizers", [])):
+    """Gives up every generation's finalizers: what is served as v1 now may have been adopted as v2."""
+    present = cluster["metadata"].get("finalizers", [])
+    kept = [name for name in present if not is_an_operators_finalizer(name)]
+    if len(kept) < len(present):
         api.request("PATCH", _cluster_path(cluster), {"metadata": {"finalizers": kept}})
 
 

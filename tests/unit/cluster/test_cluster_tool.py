@@ -70,13 +70,14 @@ def test_a_failed_build_is_no_program(tmp_path: Path, environment: dict[str, str
     assert not (tmp_path / "cache" / "community.che" / "bin").exists()
 
 
+@pytest.mark.parametrize("command", ["up", "renew"])
 @pytest.mark.parametrize(("status", "said"), [(0, "used as it is"), (1, "does not answer")])
 def test_another_cluster_is_asked_and_nothing_else(
-    tmp_path: Path, environment: dict[str, str], status: int, said: str
+    tmp_path: Path, environment: dict[str, str], status: int, said: str, command: str
 ) -> None:
     put_program(tmp_path, "kubectl", f'echo "$KUBECONFIG $*" >>{tmp_path}/asked; exit {status}')
     environment["KUBECONFIG"] = str(tmp_path / "theirs")
-    done = run(environment, "up")
+    done = run(environment, command)
     assert (done.returncode, said in done.stderr) == (status, True), done.stderr
     assert (tmp_path / "asked").read_text() == f"{tmp_path}/theirs --request-timeout=20s get --raw /readyz\n"
     assert run(environment, "down").returncode == 0

@@ -12,7 +12,7 @@ from che_standin import manifests
 from standin_operator import children, reconcile, workloads
 from standin_operator.__main__ import Loop
 from standin_operator.api import ApiError
-from standin_operator.generation import databases, finalizers, generation
+from standin_operator.generation import FINALIZERS, databases, finalizers, generation
 from standin_operator.status import is_available
 from unit.standin.fake_api import FakeApi
 
@@ -185,6 +185,14 @@ def test_finalizers_come_and_go_and_others_stay() -> None:
     rounds(api, 2)
     assert api.objects[CHE]["metadata"]["finalizers"] == ["example.org/other"]
     assert len(api.writes) == 1, "a namespace that goes away must not be written to"
+
+
+def test_the_finalizers_of_an_earlier_generation_go_as_well() -> None:
+    api = api_with()
+    later = {"deletionTimestamp": "2024-01-01T00:00:00Z", "finalizers": ["example.org/other", *FINALIZERS["v2"]]}
+    api.objects[CHE]["metadata"] |= later
+    rounds(api)
+    assert api.objects[CHE]["metadata"]["finalizers"] == ["example.org/other"]
 
 
 def test_the_default_secret_is_written_back_into_a_v1_spec() -> None:
