@@ -200,6 +200,7 @@ def restore_choice_spec() -> ArgumentSpec:
                     "user_ids": {"type": "dict"},
                     "image_registries": {"type": "dict"},
                     "identity_provider": {"type": "str"},
+                    "database_hosts": {"type": "dict"},
                 },
             },
         }
@@ -255,5 +256,10 @@ def kit_spec() -> ArgumentSpec:
             "vault_password": {"type": "str", "no_log": True},
             "vault_id": {"type": "str"},
             "backups": {"type": "int", "default": 10},
+            "restic_image": {"type": "str"},
+            "rclone_image": {"type": "str"},
+            "database_image": {"type": "str"},
+            "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "run_as_user": {"type": "int"},
         }
     )

@@ -11,6 +11,7 @@ from ansible_collections.community.che.plugins.module_utils._argspec import Argu
 def external_database_spec() -> ArgumentSpec:
     """Where a database is that Che's operator does not run, and who opens it."""
     modes = ["disable", "prefer", "require", "verify-ca", "verify-full"]
+    # Whatever does not verify is asked for by name: a task that says nothing would else take it from a Che that does.
     return ArgumentSpec(
         {
             "database_host": {"type": "str", "required": True},
@@ -18,7 +19,7 @@ def external_database_spec() -> ArgumentSpec:
             "database": {"type": "str", "default": "dbche"},
             "database_user": {"type": "str"},
             "credentials_secret": {"type": "str", "required": True, "no_log": False},
-            "tls": {"type": "str", "choices": modes, "default": "prefer"},
+            "tls": {"type": "str", "choices": modes, "default": "verify-full"},
             "ca_certificate": {"type": "str"},
         }
     )
@@ -36,6 +37,17 @@ def database_check_spec() -> ArgumentSpec:
             "database_image": {"type": "str"},
             "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "run_as_user": {"type": "int"},
+        }
+    )
+
+
+def database_look_spec() -> ArgumentSpec:
+    """What only a look asks for."""
+    return ArgumentSpec(
+        {
+            "empty": {"type": "bool", "default": False},
+            "in_use": {"type": "bool", "default": False},
+            "login": {"type": "bool", "default": True},
         }
     )
 
@@ -77,6 +89,7 @@ def migration_spec() -> ArgumentSpec:
             "commit": {"type": "bool", "default": False},
             "id": {"type": "str"},
             "safety_backup": {"type": "bool", "default": True},
+            "beside_legacy": {"type": "bool", "default": False},
             "identity_secret": {"type": "str", "no_log": False},
             "che_version": {"type": "str"},
             "connections": {"type": "int", "default": 20},

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 
-class CheError(Exception):
-    """A failure that a user can act on.
+class Halt(BaseException):
+    """Why a task ends before its work is done, in words for its user.
 
-    Rooms raise subclasses of it; use cases add the stage; ``_module`` turns it into ``fail_json``.
+    Only what takes back or tells, and then ends as well, catches this: the boundary, a way back, what adds the stage.
 
     Args:
         what: What failed, as a sentence without its full stop. Never holds a secret.
@@ -34,6 +34,20 @@ class CheError(Exception):
         subject = f" ({self.on})" if self.on else ""
         advice = f" {self.next_step}" if self.next_step else ""
         return f"{prefix}{self.what}{subject}.{advice}"
+
+
+class CheError(Halt, Exception):
+    """A failure that a user can act on.
+
+    Rooms raise subclasses of it; use cases add the stage; ``_module`` turns it into ``fail_json``.
+    """
+
+
+class Interrupted(Halt):
+    """The task was told to stop; what it had begun is taken back on the way out.
+
+    No failure of what was under way just then, so that whoever can do without that does not go on without it.
+    """
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,8 @@
 
 """From AnsibleModule to a use case and back: the only error boundary.
 
-A use case returns what the task returns, and raises ``CheError`` for everything that a user can act on.
+A use case returns what the task returns, and raises ``CheError`` for everything that a user can act on. A signal to
+stop is raised wherever it arrives, as ``Interrupted``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.community.che.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.community.che.plugins.module_utils._errors import CheError, printable
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, Interrupted, printable
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._connect import CONNECT_IMPORT_ERROR, connect_cluster
 from ansible_collections.community.che.plugins.module_utils._kube._exec import STREAM_IMPORT_ERROR
@@ -33,10 +34,6 @@ from ansible_collections.community.che.plugins.module_utils._server._stored impo
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
 UseCase = Callable[[Cluster], Mapping[str, Any]]
-
-
-class Interrupted(CheError):
-    """The task was told to stop; what it had begun is taken back on the way out."""
 
 
 class CheModule:
@@ -70,7 +67,7 @@ class CheModule:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             result = dict(use_case(connect_cluster({name: self.params.get(name) for name in AUTH_ARG_SPEC})))
-        except CheError as error:
+        except Halt as error:
             self._module.fail_json(msg=printable(str(error)), **{"stage": error.stage, **self._warned(error.facts)})
         finally:
             close_forwards()

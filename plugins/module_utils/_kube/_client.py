@@ -50,6 +50,7 @@ RETRY_SECONDS = 45
 # A throttled request was not carried out, so that any verb may be repeated; else only where twice is the same as once.
 _THROTTLED = 429
 _PASSING = (500, 502, 503, 504)
+_CONFLICT = 409
 _REPEATABLE = ("get", "delete", "patch")
 # The server refuses new objects there with the status of a missing permission.
 _ENDING = "because it is being terminated"
@@ -232,13 +233,14 @@ class Cluster:
     ) -> bytes:
         deadline = Deadline(RETRY_SECONDS)
         repeatable = method in _REPEATABLE or "dryRun" in query
+        passing_statuses = (*_PASSING, *_raced(method, body or {}))
         while True:
             try:
                 return self._send(method, path, query, body, content_type)
             except DynamicApiError as error:
                 # A webhook that can't be asked is what a dry run is to find out.
                 told = method not in _REPEATABLE and _WEBHOOK in _message(error)
-                passing = error.status == _THROTTLED or (repeatable and error.status in _PASSING and not told)
+                passing = error.status == _THROTTLED or (repeatable and error.status in passing_statuses and not told)
                 if not passing or deadline.expired:
                     raise _typed(error, method, on) from None
             except HTTPError as error:
@@ -268,6 +270,12 @@ class Cluster:
 
 
 POD_PATH = "/api/v1/namespaces/{namespace}/pods/{pod}"
+
+
+def _raced(method: str, body: Object) -> tuple[int, ...]:
+    """With what a request is answered that was only overtaken, though it names no version that it is about."""
+    names_version = "preconditions" in body or "resourceVersion" in body.get("metadata", {})
+    return () if method not in ("delete", "patch") or names_version else (_CONFLICT,)
 
 
 def _written(dry_run: bool) -> dict[str, str]:

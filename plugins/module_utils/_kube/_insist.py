@@ -9,6 +9,7 @@ meets its own object, and a second PUT a newer version: both are looked at befor
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 # Longer than an API server takes to be started anew.
 PATIENCE_SECONDS = 90
 # What comes back otherwise, or not at all.
-_NOT_COMPARED = ("apiVersion", "kind", "metadata", "status", "stringData")
+_NOT_COMPARED = ("apiVersion", "kind", "metadata", "status")
 _IN_TROUBLE = (500, 502, 503, 504)
 
 
@@ -94,10 +95,10 @@ def _as_sent(cluster: Cluster, obj: Object) -> Object | None:
     """The object when it is what was sent: this process's own write then, that went through."""
     metadata = obj["metadata"]
     live = cluster.find(kind_of(obj), str(metadata["name"]), str(metadata.get("namespace", "")))
-    if live is None:
+    if live is None or not (metadata.get("resourceVersion") or _holds(live["metadata"], _marks(metadata))):
         return None
     last = max((str(entry.get("time", "")) for entry in _entries(live)), default="")
-    sent = {key: value for key, value in obj.items() if key not in _NOT_COMPARED}
+    sent = _as_stored({key: value for key, value in obj.items() if key not in _NOT_COMPARED})
     same = all(live.get(key) == value for key, value in sent.items())
     # Where the server has filled something in, what was sent is in it, and nobody else has written to it since.
     if not same and not (_holds(live, sent) and written_since(live, last)):
@@ -105,10 +106,30 @@ def _as_sent(cluster: Cluster, obj: Object) -> Object | None:
     return {**live, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}
 
 
+def _marks(metadata: Object) -> Object:
+    """What of an object that was created may say who has made it: all that a Namespace has."""
+    return {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
+
+
+def _as_stored(sent: Object) -> Object:
+    """What was sent, with the texts of a Secret encoded as the server returns them."""
+    texts = sent.get("stringData")
+    if texts is None:
+        return sent
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    rest = {key: value for key, value in sent.items() if key != "stringData"}
+    return {**rest, "data": {**(rest.get("data") or {}), **data}}
+
+
 def _holds(live: Any, sent: Any) -> bool:
-    """Whether all that was sent is there, whatever else is."""
+    """Whether all that was sent is there, whatever else is.
+
+    The server leaves out what is empty, such as the value of a variable in a container's environment.
+    """
     if isinstance(sent, dict):
-        return isinstance(live, dict) and all(key in live and _holds(live[key], value) for key, value in sent.items())
+        return isinstance(live, dict) and all(
+            _holds(live[key], value) if key in live else not value for key, value in sent.items()
+        )
     if isinstance(sent, list):
         return isinstance(live, list) and len(live) == len(sent) and all(map(_holds, live, sent))
     return bool(live == sent)

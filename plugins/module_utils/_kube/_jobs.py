@@ -88,10 +88,13 @@ def _remove(cluster: Cluster, job: Object, secret: Object) -> None:
 def remove_job(cluster: Cluster, name: str, namespace: str, deadline: Deadline) -> None:
     """Remove a Job that a run which was killed may have left, and wait until its pods have ended.
 
+    Its Secret goes at once too: Kubernetes, which sees to that later, would leave it in the way of the next one's.
+
     Raises:
         WaitExpired: A pod of it is still there at the deadline.
     """
     cluster.delete(JOB, name, namespace)
+    cluster.delete(SECRET, name, namespace)
     wait_for(
         lambda: None if _pod(cluster, name, namespace) else True,
         deadline,

@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -29,6 +29,8 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 
 DURATION_SECONDS = 60
 _RENEW_SECONDS = 15
+# How often it is tried to take it away.
+_RELEASES = 3
 _LABELS = {"app.kubernetes.io/managed-by": "community.che", "app.kubernetes.io/part-of": "backup.che.eclipse.org"}
 _PURPOSE = "community.che/purpose"
 _PROCESS = "community.che/process"
@@ -78,7 +80,7 @@ class _Lease:
             return True
         return self._seen.setdefault(mark, Deadline(_RENEW_SECONDS)).expired
 
-    def renew(self) -> None:
+    def renew(self, write: Callable[[Cluster, Object], Object] = Cluster.replace) -> None:
         """Show that we live, as long as it is ours."""
         with self._one:
             asked_at = _now()
@@ -86,7 +88,7 @@ class _Lease:
             if live is None:
                 return
             try:
-                self.cluster.replace(self._object(live))
+                write(self.cluster, self._object(live))
             except (Conflict, NotFound):
                 self._mine()
                 return
@@ -106,7 +108,8 @@ class _Lease:
         """
         # Half of its time is left for what is done next.
         if not self._lost and _now() - self._shown_at > DURATION_SECONDS / 2:
-            self.renew()
+            # What is about to be done would fail else for an answer that is lost here.
+            self.renew(surely_replace)
         if self._lost:
             raise LeaseLost(
                 f"This process was held up, and its Lease is not its own any more ({self.purpose})",
@@ -116,11 +119,18 @@ class _Lease:
 
     def release(self) -> None:
         """Take it away, unless somebody else has it by now."""
-        live = self.cluster.find(LEASE, self.name, self.namespace)
-        if live is None or _holder(live) != self.holder:
-            return
-        body = {"preconditions": {"resourceVersion": live["metadata"]["resourceVersion"]}}
-        self.cluster.request("delete", LEASE.path(self.namespace, self.name), body=body, on=self.on)
+        for left in reversed(range(_RELEASES)):
+            live = self.cluster.find(LEASE, self.name, self.namespace)
+            if live is None or _holder(live) != self.holder:
+                return
+            body = {"preconditions": {"resourceVersion": live["metadata"]["resourceVersion"]}}
+            try:
+                self.cluster.request("delete", LEASE.path(self.namespace, self.name), body=body, on=self.on)
+                return
+            except Conflict:
+                # A renewal of ours whose answer was lost may have come in only now; it is looked at again.
+                if not left:
+                    raise
 
     @property
     def on(self) -> str:

@@ -42,8 +42,15 @@ def is_running(pod: Object) -> bool:
     return bool(states) and all("running" in state for state in states) and "deletionTimestamp" not in pod["metadata"]
 
 
+def address_past_service(cluster: Cluster, deployment: Mapping[str, Any]) -> str:
+    """Where a pod of a Deployment answers to which no Service leads, as none is ready; empty where one does."""
+    pods = list(pods_of(cluster, deployment))
+    running = [] if any(map(is_ready, pods)) else [pod for pod in pods if is_running(pod)]
+    return str(running[0]["status"].get("podIP") or "") if running else ""
+
+
 def end_pods(
-    cluster: Cluster, deployments: Sequence[Mapping[str, Any]], grace_seconds: int | None = None
+    cluster: Cluster, deployments: Sequence[Mapping[str, Any]], grace_seconds: int | None = None, since: str = ""
 ) -> frozenset[str]:
     """End all pods that Deployments have now; those that come for them are left alone.
 
@@ -51,14 +58,23 @@ def end_pods(
         cluster: Where.
         deployments: The Deployments.
         grace_seconds: What time the processes have to end; None for what the pods say.
+        since: Only those that have started at that time or later, as Kubernetes writes it; empty for all.
 
     Returns:
         Their uids.
     """
-    ended = {pod["metadata"]["uid"]: pod for deployment in deployments for pod in pods_of(cluster, deployment)}
+    found = [pod for deployment in deployments for pod in pods_of(cluster, deployment)]
+    ended = {pod["metadata"]["uid"]: pod for pod in found if _started(pod) >= since}
     for pod in ended.values():
         cluster.delete(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], grace_seconds=grace_seconds)
     return frozenset(ended)
+
+
+def _started(pod: Object) -> str:
+    """When the newest of a pod's containers started: each reads its environment anew then, from Secrets too."""
+    states = [status.get("state") or {} for status in pod.get("status", {}).get("containerStatuses") or []]
+    running = [str((state.get("running") or {}).get("startedAt") or "") for state in states]
+    return max([str(pod["metadata"].get("creationTimestamp") or ""), *running])
 
 
 def await_end(

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.community.che.plugins.doc_fragments.external_database import (
+    ModuleDocFragment as ExternalDatabaseFragment,
+)
 from ansible_collections.community.che.plugins.doc_fragments.restore_choice import ModuleDocFragment
 from ansible_collections.community.che.plugins.module_utils._argspec import (
     restore_choice_spec,
@@ -20,7 +23,7 @@ from ansible_collections.community.che.plugins.module_utils._argspec_databases i
     external_database_spec,
 )
 from ansible_collections.community.che.plugins.module_utils._che._choice import EXISTING, KINDS, PARTS, Choice
-from ansible_collections.community.che.plugins.module_utils._che._external import TLS_MODES
+from ansible_collections.community.che.plugins.module_utils._che._external import TLS_MODES, VERIFY_FULL
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
@@ -75,3 +78,12 @@ def test_no_option_takes_the_place_of_one_that_reaches_the_cluster(module: str) 
 
 def test_the_modes_of_tls_are_those_that_the_rules_know() -> None:
     assert tuple(external_database_spec().options["tls"]["choices"]) == TLS_MODES
+
+
+@pytest.mark.parametrize("name", ["external_database", "external_database_check", "database_migration"])
+def test_who_leaves_tls_out_gets_a_server_that_is_verified(name: str) -> None:
+    """Else a task that says nothing of it would take it from a Che that verifies its server."""
+    module = import_module(f"ansible_collections.community.che.plugins.modules.{name}")
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    said = documented.get("tls") or yaml.safe_load(ExternalDatabaseFragment.DOCUMENTATION)["options"]["tls"]
+    assert (module.SPEC.options["tls"]["default"], said["default"]) == (VERIFY_FULL, VERIFY_FULL)

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.community.che.plugins.module_utils import _module
 from ansible_collections.community.che.plugins.module_utils._argspec import common_spec, server_spec
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Interrupted
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._module import CheModule, Interrupted
+from ansible_collections.community.che.plugins.module_utils._module import CheModule
 from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -121,7 +122,18 @@ def test_a_signal_to_stop_unwinds_what_was_begun(task: Task) -> None:
     assert undone == [True]
     assert result["failed"] is True
     assert "signal 15" in result["msg"]
-    assert isinstance(Interrupted("x"), CheError)
+
+
+def test_a_signal_to_stop_is_no_failure_of_what_was_under_way(task: Task) -> None:
+    """Whoever can do without that, here or in a library, must not go on."""
+
+    def use_case(_cluster: Cluster) -> Mapping[str, Any]:
+        with suppress(Exception):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"changed": True}
+
+    assert "signal 15" in task(use_case)["msg"]
+    assert not issubclass(Interrupted, CheError)
 
 
 @pytest.mark.parametrize("library", ["CONNECT_IMPORT_ERROR", "STREAM_IMPORT_ERROR", "YAML_IMPORT_ERROR"])

@@ -207,6 +207,33 @@ def test_a_deletion_is_repeated_as_twice_is_the_same_as_once(api: FakeApi, clust
     assert len(clock.waits) == 2
 
 
+@pytest.mark.parametrize("verb", ["delete", "patch"])
+def test_a_conflict_of_what_names_no_version_was_only_a_race(
+    api: FakeApi, cluster: Cluster, clock: FakeClock, verb: str
+) -> None:
+    api.add(SECRET, "s", "che", data={})
+    api.fail(verb, SECRETS, 409, "the object has been modified", times=2)
+
+    if verb == "delete":
+        assert cluster.delete(SECRET, "s", "che") is True
+    else:
+        assert cluster.merge(SECRET, "s", "che", {"data": {"a": "1"}})["data"] == {"a": "1"}
+    assert len(clock.waits) == 2
+
+
+@pytest.mark.parametrize("verb", ["delete", "patch"])
+def test_a_conflict_of_what_names_a_version_is_told(
+    api: FakeApi, cluster: Cluster, clock: FakeClock, verb: str
+) -> None:
+    api.add(SECRET, "s", "che", data={})
+    api.fail(verb, SECRETS, 409, "the object has been modified")
+    body = {"delete": {"preconditions": {"uid": "u"}}, "patch": {"metadata": {"resourceVersion": "1"}}}[verb]
+
+    with pytest.raises(Conflict):
+        cluster.request(verb, SECRET.path("che", "s"), body=body, content_type="application/merge-patch+json")
+    assert clock.waits == []
+
+
 def test_a_merge_is_repeated_as_well(api: FakeApi, cluster: Cluster, clock: FakeClock) -> None:
     api.add(CONFIG_MAP, "c", "che", data={})
     api.fail("patch", "configmaps", 503, times=2)

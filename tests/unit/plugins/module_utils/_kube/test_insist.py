@@ -15,7 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._insist import
     surely_replace,
     written_since,
 )
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, NAMESPACE
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, NAMESPACE, SECRET
 from unit.fake_api import FakeApi, FakeClock, Request
 from urllib3.exceptions import ProtocolError
 
@@ -129,6 +129,52 @@ def test_what_the_server_has_filled_in_does_not_make_it_somebody_else_s(api: Fak
     followers = [fill]
     api.follow("post", "/configmaps", lambda request: followers.pop()(request) if followers else None)
     assert surely_create(api.cluster, obj(a="1"))["data"] == {"a": "1", "default": "x"}
+
+
+@pytest.mark.parametrize("empty", ["", [], {}, False, 0, None], ids=repr)
+def test_what_the_server_leaves_out_as_it_is_empty_does_not_make_it_somebody_else_s(api: FakeApi, empty: Any) -> None:
+    """As a real one does with the value of a variable in the environment of a Job."""
+    api.complete(CONFIG_MAP, lambda stored: stored["data"].pop("empty"))
+    lose(api, "post")
+    sent = {**obj(), "data": {"a": "1", "empty": empty}}
+    assert surely_create(api.cluster, sent)["data"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("there", [{"key": "bWluZQ=="}, {"key": "dGhlaXJz"}], ids=["mine", "theirs"])
+def test_a_secret_is_told_by_what_is_in_it(api: FakeApi, there: dict[str, str]) -> None:
+    """What is sent as text comes back encoded."""
+    metadata = {"name": "s", "namespace": "che"}
+    sent = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"key": "mine"}, "type": "Opaque"}
+
+    def make(_request: Request) -> None:
+        if SECRET.path("che", "s") not in api.objects:
+            api.add(SECRET, "s", "che", type="Opaque", data=there)
+            raise ProtocolError("Connection aborted")
+
+    api.react("post", "/secrets", make)
+    if there["key"] == "bWluZQ==":
+        assert surely_create(api.cluster, sent)["data"] == there
+    else:
+        with pytest.raises(Conflict):
+            surely_create(api.cluster, sent)
+
+
+@pytest.mark.parametrize("by", ["me", "others"])
+def test_what_says_nothing_but_who_has_made_it_is_told_by_that(api: FakeApi, by: str) -> None:
+    """A Namespace that a restore has made goes when that is aborted; one of others must not."""
+    sent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new", "annotations": {"made-by": "me"}}}
+
+    def make(_request: Request) -> None:
+        if NAMESPACE.path("", "new") not in api.objects:
+            api.add(NAMESPACE, "new", metadata={"annotations": {"made-by": by}, "labels": {"name": "new"}}, spec={})
+            raise ProtocolError("Connection aborted")
+
+    api.react("post", "/namespaces", make)
+    if by == "me":
+        assert surely_create(api.cluster, sent)["metadata"]["labels"] == {"name": "new"}
+    else:
+        with pytest.raises(Conflict):
+            surely_create(api.cluster, sent)
 
 
 def test_a_moment_in_the_past_and_one_to_come(api: FakeApi) -> None:

@@ -11,10 +11,12 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube import _jobs
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed, Rejected
-from ansible_collections.community.che.plugins.module_utils._kube._jobs import START_SECONDS, run_job
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, NAMESPACE, POD, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._jobs import START_SECONDS, remove_job, run_job
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import EVENT, JOB, NAMESPACE, POD, SECRET, Kind
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
+from unit.che_objects import encoded
 from unit.fake_api import FakeApi, FakeClock, Object, Request
+from urllib3.exceptions import ProtocolError
 
 RUNNING = {"containerStatuses": [{"state": {"running": {}}}]}
 PULLING = {
@@ -257,6 +259,40 @@ def test_a_job_of_the_same_name_that_is_not_ours_is_left_alone(api: FakeApi, clo
         run(api)
 
     assert (api.names(JOB, "che"), api.names(SECRET, "che")) == (["j"], ["j"])
+
+
+@pytest.mark.parametrize("lost", [JOB, SECRET])
+def test_a_creation_whose_answer_is_lost_is_no_conflict(api: FakeApi, clock: FakeClock, lost: Kind) -> None:
+    """A Job that was taken for somebody else's then stayed, with a pod that waits for its Secret."""
+    Machinery(api, RUNNING, COMPLETE)
+    api.logs["j-abcde/dump"] = "result"
+    # As a real server does.
+    api.complete(SECRET, lambda obj: obj.update(data=encoded(**obj.pop("stringData"))))
+    api.complete(JOB, lambda obj: obj["spec"]["template"]["spec"]["containers"][0]["env"][0].pop("value"))
+    job = the_job()
+    job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "CHE_RESTIC_OPTIONS", "value": ""}]
+    answers = [ProtocolError("Connection aborted")]
+
+    def lose(_request: Request) -> None:
+        if answers:
+            raise answers.pop()
+
+    api.follow("post", lost.path("che") + "$", lose)
+
+    assert run_job(api.cluster, job, the_secret(), Deadline(600)) == "result"
+    assert not answers
+    assert_nothing_left(api)
+
+
+def test_the_secret_of_an_earlier_job_is_not_in_the_way(api: FakeApi, clock: FakeClock) -> None:
+    """Kubernetes, which removes it with the Job, comes to that later."""
+    Machinery(api, RUNNING, COMPLETE)
+    api.logs["j-abcde/dump"] = "result"
+    api.add(SECRET, "j", "che")
+
+    remove_job(api.cluster, "j", "che", Deadline(10))
+
+    assert run(api) == "result"
 
 
 def test_a_secret_that_is_in_the_way_leaves_no_job(api: FakeApi, clock: FakeClock) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE, NAMESPACE
 from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseHeld, LeaseLost, held_lease
 from unit.fake_api import FakeApi, FakeClock, Request
+from urllib3.exceptions import ProtocolError
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +238,31 @@ def test_it_is_renewed_beside_the_work(api: FakeApi, monkeypatch: pytest.MonkeyP
 
     with hold(api):
         assert renewed.wait(10), "nobody renewed it, or one failure ended that"
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_an_answer_that_is_lost_while_it_is_renewed_does_not_fail_the_work(
+    api: FakeApi, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, carried_out: bool
+) -> None:
+    answers = [ProtocolError("Connection aborted")]
+
+    def lose(_request: Request) -> None:
+        if answers:
+            raise answers.pop()
+
+    with hold(api) as fenced:
+        sleep(monkeypatch, 31)
+        (api.follow if carried_out else api.react)("put", "leases", lose)
+        fenced.delete(NAMESPACE, "che")
+    assert not answers
+    assert api.at(NAMESPACE, "che") is None
+
+
+def test_a_renewal_that_comes_in_while_it_is_taken_away_does_not_keep_it(api: FakeApi) -> None:
+    api.fail("delete", "leases", 409, "the resourceVersion in the precondition is not the one of the object", times=1)
+    with hold(api):
+        pass
+    assert api.at(LEASE, "one", "che") is None
 
 
 @pytest.mark.parametrize("status", [409, 404, 403])
