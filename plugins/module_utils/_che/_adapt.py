@@ -5,29 +5,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._che._adapt_address import adapt_addresses, handled_paths
+from ansible_collections.community.che.plugins.module_utils._che._adapt_address import adapt_addresses
 from ansible_collections.community.che.plugins.module_utils._che._adapt_certificate import warn_of_certificates
+from ansible_collections.community.che.plugins.module_utils._che._adapt_database import adapt_databases
 from ansible_collections.community.che.plugins.module_utils._che._adapt_images import adapt_images
 from ansible_collections.community.che.plugins.module_utils._che._adapt_job import AdaptRule, Job, Object
-from ansible_collections.community.che.plugins.module_utils._che._adapt_namespace import adapt_namespace, secret_texts
+from ansible_collections.community.che.plugins.module_utils._che._adapt_mentions import (
+    warn_of_old_domain,
+    warn_of_services,
+)
+from ansible_collections.community.che.plugins.module_utils._che._adapt_namespace import adapt_namespace
+from ansible_collections.community.che.plugins.module_utils._che._adapt_oauth import adapt_oauth_client
 from ansible_collections.community.che.plugins.module_utils._che._adapt_storage import (
     adapt_storage_classes,
     adapt_user_ids,
 )
 from ansible_collections.community.che.plugins.module_utils._che._generated import is_under
-from ansible_collections.community.che.plugins.module_utils._che._ledger import Change, Finding, rewrite
+from ansible_collections.community.che.plugins.module_utils._che._ledger import Change, Finding
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
-from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, kind_of
+from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 from ansible_collections.community.che.plugins.module_utils._che._shape import require_shape
 
 _RULES: tuple[AdaptRule, ...] = (
     adapt_addresses,
+    adapt_oauth_client,
+    adapt_databases,
     adapt_storage_classes,
     adapt_user_ids,
     adapt_images,
@@ -73,7 +80,8 @@ def adapt(objects: Iterable[RawObject], source: Place, target: Place, mappings: 
     _judge_places(job)
     adapted = tuple(_by_rules(obj, job) for obj in came)
     warn_of_certificates(came, adapted, job)
-    _warn_of_old_domain(adapted, job)
+    warn_of_old_domain(adapted, job)
+    warn_of_services(adapted, job)
     _warn_of_unused(job)
     ledger = job.ledger
     return Adapted(adapted, tuple(ledger.changes), tuple(ledger.blockers), tuple(ledger.warnings))
@@ -112,45 +120,13 @@ def _judge_places(job: Job) -> None:
                 job.ledger.warnings.append(Finding(f"mappings.apps_domain, {old}", "", what))
 
 
-def _warn_of_old_domain(objects: tuple[Object, ...], job: Job) -> None:
-    """Texts of the administrator are not rewritten: what stands below the old domain may be another application."""
-    old = job.source.apps_domain
-    leaves = job.mappings.apps_domain.get(old, old) != old or (
-        job.domain_differs and old not in job.mappings.apps_domain
-    )
-    if not old or not leaves:
-        return
-    for obj in objects:
-        handled = handled_paths(str(obj.get("apiVersion"))) if kind_of(obj) == "CheCluster" else ()
-        for path in _paths_with(obj, old):
-            if path not in handled:
-                what = f"it mentions {old}, the apps domain of the old cluster, and is restored as it is"
-                job.ledger.warn(obj, path, what, "Change it by hand if it means Che.")
-
-
-def _paths_with(obj: Object, domain: str) -> list[str]:
-    """The paths of texts in which a domain, or a host below it, stands."""
-    wanted = re.compile(rf"(?<![\w-]){re.escape(domain)}(?![\w-]|\.\w)")
-    paths: list[str] = []
-
-    def visit(path: str, _key: str, held: str) -> str:
-        if wanted.search(held):
-            paths.append(path)
-        return held
-
-    rewrite({key: obj[key] for key in ("spec", "data") if key in obj and kind_of(obj) != "Secret"}, visit, "")
-    rewrite((obj.get("metadata") or {}).get("annotations") or {}, visit, ".metadata.annotations")
-    if kind_of(obj) == "Secret":
-        paths += [f".data.{key}" for key, held in secret_texts(obj) if wanted.search(held)]
-    return [path[1:] for path in paths]
-
-
 def _warn_of_unused(job: Job) -> None:
     mapped: dict[str, Mapping[str, str]] = {
         "apps_domain": {old: new for old, new in job.mappings.apps_domain.items() if old != job.source.apps_domain},
         "storage_classes": job.mappings.storage_classes,
         "user_ids": job.mappings.user_ids,
         "image_registries": job.mappings.image_registries,
+        "database_hosts": job.mappings.database_hosts,
     }
     for name, pairs in mapped.items():
         for old in pairs:

@@ -10,20 +10,21 @@ is meant.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible_collections.community.che.plugins.module_utils._che._adapt_job import Job, Object
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._generated import (
     host_of,
     is_generated_host,
     is_generated_identity_url,
+    is_service,
     is_under,
 )
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
 from ansible_collections.community.che.plugins.module_utils._che._ledger import CLEARED
+from ansible_collections.community.che.plugins.module_utils._che._masking import shown_text
 from ansible_collections.community.che.plugins.module_utils._che._objects import flag_at, kind_of
 from ansible_collections.community.che.plugins.module_utils._che._place import V1, V2
+from ansible_collections.community.che.plugins.module_utils._che._tree import with_text
 
 _DOMAINS = {V1: ("k8s.ingressDomain", "server.cheServerRoute.domain"), V2: ("networking.domain",)}
 _IDENTITY = {V1: "auth.identityProviderURL", V2: "networking.auth.identityProviderURL"}
@@ -40,7 +41,7 @@ def adapt_addresses(obj: Object, job: Job) -> Object:
     wanted[identity] = _identity(obj, identity, cluster.setting(identity), job)
     for path, value in wanted.items():
         if value != cluster.setting(path):
-            obj = {**obj, "spec": _replaced(obj.get("spec") or {}, path.split("."), value)}
+            obj = {**obj, "spec": with_text(obj.get("spec") or {}, path, value)}
     return obj
 
 
@@ -54,15 +55,6 @@ def address_of(cluster: CheCluster) -> tuple[str, ...]:
     """What Che's address follows from: its host, and every domain that is set."""
     paths = (cluster.generation.host, *_DOMAINS[cluster.api_version])
     return tuple(map(cluster.setting, paths))
-
-
-def _replaced(tree: dict[str, Any], way: list[str], value: str) -> dict[str, Any]:
-    """A tree with another text at the end of a way, or without it where that is empty."""
-    step, *rest = way
-    if rest:
-        below = tree.get(step)
-        return {**tree, step: _replaced(below if isinstance(below, dict) else {}, rest, value)}
-    return {**tree, step: value} if value else {key: held for key, held in tree.items() if key != step}
 
 
 def mapped_domain(host: str, job: Job) -> str | None:
@@ -82,12 +74,8 @@ def _domain(obj: Object, field: str, domain: str, job: Job) -> str:
         job.ledger.change(obj, path, domain, mapped, "mapping apps_domain")
         return mapped
     if job.moved and domain != job.target.apps_domain:
-        if job.target.apps_domain:
-            what = f"{domain} is a domain of the old cluster, this one has {job.target.apps_domain}"
-            job.ledger.block(obj, path, what, "mappings.apps_domain")
-        else:
-            what = f"{domain} was the domain on the old cluster; that of this one is not known"
-            job.ledger.warn(obj, path, what, "Name mappings.apps_domain if it is another one.")
+        what = f"{domain} is a domain of the old cluster, {job.its_domain}"
+        job.ledger.block(obj, path, what, "mappings.apps_domain")
     return domain
 
 
@@ -107,7 +95,7 @@ def _host(obj: Object, field: str, host: str, job: Job) -> str:
         job.ledger.change(obj, path, host, mapped, "mapping apps_domain")
         return mapped
     if job.domain_differs and is_under(host, job.source.apps_domain):
-        what = f"{host} was chosen below the apps domain of the old cluster, this one has {job.target.apps_domain}"
+        what = f"{host} was chosen below the apps domain of the old cluster, {job.its_domain}"
         job.ledger.block(obj, path, what, "mappings.host or mappings.apps_domain")
     elif job.moved:
         job.ledger.warn(obj, path, f"{host} is kept", "Its DNS record has to lead to this cluster.")
@@ -120,7 +108,7 @@ def _host(obj: Object, field: str, host: str, job: Job) -> str:
 def _identity(obj: Object, field: str, url: str, job: Job) -> str:
     path, wanted = f"spec.{field}", job.mappings.identity_provider
     if wanted:
-        job.ledger.change(obj, path, _shown(url), wanted, "mapping identity_provider")
+        job.ledger.change(obj, path, shown_text(url), wanted, "mapping identity_provider")
         return wanted
     if not url:
         return url
@@ -130,6 +118,8 @@ def _identity(obj: Object, field: str, url: str, job: Job) -> str:
     if job.domain_differs and is_under(host, job.source.apps_domain):
         what = f"the identity provider {host} is below the apps domain of the old cluster"
         job.ledger.block(obj, path, what, "mappings.identity_provider")
+    elif job.moved and is_service(host):
+        job.ledger.block(obj, path, f"the identity provider {host} is of the old cluster", "mappings.identity_provider")
     return url
 
 
@@ -137,17 +127,10 @@ def _generated_identity(obj: Object, path: str, url: str, job: Job) -> str:
     host = host_of(url)
     mapped = mapped_domain(host, job)
     if job.renamed or (job.domain_differs and mapped is None):
-        job.ledger.change(obj, path, _shown(url), "", CLEARED)
+        job.ledger.change(obj, path, shown_text(url), "", CLEARED)
         return ""
     if mapped is None or mapped == host:
         return url
     changed = url.replace(host, mapped, 1)
-    job.ledger.change(obj, path, _shown(url), _shown(changed), "mapping apps_domain")
+    job.ledger.change(obj, path, shown_text(url), shown_text(changed), "mapping apps_domain")
     return changed
-
-
-def _shown(url: str) -> str:
-    """A URL without the credentials that it may carry."""
-    protocol, mark, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{protocol}{mark}{authority.rpartition('@')[2]}{slash}{path}"

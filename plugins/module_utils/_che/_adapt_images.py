@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._adapt_job import Job, Object
-from ansible_collections.community.che.plugins.module_utils._che._generated import is_under
+from ansible_collections.community.che.plugins.module_utils._che._generated import is_service, is_under
 from ansible_collections.community.che.plugins.module_utils._che._ledger import rewrite
 from ansible_collections.community.che.plugins.module_utils._che._objects import kind_of, text_at
 
@@ -71,8 +71,7 @@ def _image(obj: Object, path: str, image: str, job: Job) -> str:
         job.ledger.change(obj, path, image, mapped, _MAPPING)
         return mapped
     host = image.strip().partition("/")[0].partition(":")[0]
-    inside = host.endswith((".svc", ".svc.cluster.local"))
-    if job.moved and (inside or (job.domain_differs and is_under(host, job.source.apps_domain))):
+    if job.moved and (is_service(host) or (job.domain_differs and is_under(host, job.source.apps_domain))):
         job.ledger.block(obj, path, f"{host} is a registry of the old cluster", "mappings.image_registries")
     return image
 

@@ -39,18 +39,31 @@ class Job:
 
     @property
     def domain_differs(self) -> bool:
-        """Whether the old apps domain is known to lead nowhere any more.
+        """Whether the old apps domain is not known to lead to Che any more.
 
-        On the same Kubernetes cluster it does: there the CheCluster itself says what the domain is.
+        On the same Kubernetes cluster it does: there the CheCluster itself says what the domain is. Another one without
+        a CheCluster says nothing, so that only who restores can know whether the domain moves along.
         """
+        if self.moved and not self.target.apps_domain:
+            old = self.source.apps_domain
+            return bool(old) and self.mappings.apps_domain.get(old) != old
         known = self.source.apps_domain and self.target.apps_domain
         differ = self.source.apps_domain != self.target.apps_domain
         return bool(known) and differ and (self.moved or self.target.openshift)
 
     @property
+    def its_domain(self) -> str:
+        """What to say of the target's apps domain."""
+        return f"this one has {self.target.apps_domain}" if self.target.apps_domain else "that of this one is not known"
+
+    @property
     def namespace(self) -> str:
-        """The name of Che's namespace after the restore."""
-        return self.mappings.namespace or self.source.namespace
+        """The name of Che's namespace after the restore.
+
+        It is that of the target also where no mapping says so, which is a blocker: what is shown of such a restore is
+        what the mapping would make of it.
+        """
+        return self.target.namespace
 
     @property
     def renamed(self) -> bool:

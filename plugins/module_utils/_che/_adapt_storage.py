@@ -66,7 +66,7 @@ def _user_id(obj: Object, path: str, user: str, job: Job) -> str:
     if mapped is None:
         if job.moved:
             what = f"it belongs to the user with the id {user} on the old cluster"
-            job.ledger.warn(obj, path, what, "Name mappings.user_ids if that user has another id on this one.")
+            job.ledger.block(obj, path, what, "mappings.user_ids")
         return user
     job.ledger.change(obj, path, user, mapped, "mapping user_ids")
     return mapped

@@ -38,6 +38,7 @@ SERVERS = {
 }
 _PORT = 5432
 _NAME = "dbche"
+_KEYCLOAK = "keycloak"
 #: The setting of Che's server that says where its database is, and how it is spoken to.
 JDBC_URL = "CHE_JDBC_URL"
 
@@ -131,8 +132,17 @@ def wants_database(cluster: CheCluster, role: str, che_version: str) -> bool:
         return bool(generation.openvsx_secret) and not is_older and (True in said or False not in said)
     if needs_no_database(che_version) or external_database(cluster):
         return False
-    if role != "keycloak":
-        return True
+    return role != "keycloak" or wants_identity_provider(cluster, che_version)
+
+
+def wants_identity_provider(cluster: CheCluster, che_version: str) -> bool:
+    """Whether the operator runs an identity provider for a CheCluster; where that does not tell, it is taken to.
+
+    Args:
+        cluster: The CheCluster.
+        che_version: The version of the operator; empty where it isn't known.
+    """
+    generation, version = cluster.generation, upstream_version(che_version)
     is_newer = version is not None and version >= WITHOUT_IDENTITY_PROVIDER
     off = any(flag_at(cluster.raw, f"spec.{switch}") for switch in generation.no_identity_provider)
     return bool(generation.identity_database_secret) and not (is_newer or off)
@@ -154,16 +164,57 @@ def find_external_databases(
     """
     if not external_database(cluster):
         return ()
-    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
-    place = external_place(cluster)
-    found = [_che_database(cluster, held)]
+    secrets, roles = list(secrets), ["che"]
     if _KEYCLOAK_DEPLOYMENT in {name_of(deployment) for deployment in deployments}:
-        found.append(_keycloak_database(cluster, held))
-    found[0] = replace(found[0], name=place.name)
-    return tuple(
-        replace(database, deployment="", service="", host=place.host, port=place.port, tls=place.tls)
-        for database in found
-    )
+        roles.append("keycloak")
+    return tuple(database_of_role(cluster, role, secrets) for role in roles)
+
+
+def database_of_role(cluster: CheCluster, role: str, secrets: Iterable[RawObject]) -> Database:
+    """The database that a CheCluster names for a role, whatever runs.
+
+    Args:
+        cluster: The CheCluster.
+        role: ``che`` or ``keycloak``.
+        secrets: The Secrets of its namespace.
+
+    Raises:
+        CredentialsError: Its Secret or a key in it is missing or unreadable.
+        UnusableServerError: The CheCluster does not say where the server is, or can't be understood.
+    """
+    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
+    find = {"che": _che_database, "keycloak": _keycloak_database}[role]
+    if not external_database(cluster):
+        return find(cluster, held)
+    place = external_place(cluster)
+    found = replace(find(cluster, held), name=database_name(cluster, role))
+    return replace(found, deployment="", service="", host=place.host, port=place.port, tls=place.tls)
+
+
+def named_place(cluster: CheCluster, role: str) -> str:
+    """Where a CheCluster has the database of a role, ``che`` or ``keycloak``, for messages: what no Secret has to say.
+
+    Raises:
+        UnusableServerError: The CheCluster does not say where the server is, or can't be understood.
+    """
+    name = database_name(cluster, role)
+    if not external_database(cluster):
+        return f"database {name} of the operator's own server"
+    place = external_place(cluster)
+    return f"database {name} at {place.host}:{place.port}"
+
+
+def database_name(cluster: CheCluster, role: str) -> str:
+    """How the database of a role, ``che`` or ``keycloak``, is called on its server.
+
+    Raises:
+        UnusableServerError: The CheCluster does not say where the server is, or can't be understood.
+    """
+    if role != "che":
+        return _KEYCLOAK
+    if external_database(cluster):
+        return external_place(cluster).name
+    return cluster.setting(cluster.generation.database_name) or _NAME
 
 
 def external_place(cluster: CheCluster) -> JdbcPlace:
@@ -231,7 +282,7 @@ def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
     secret = identity_secret_of(cluster)
     stored = cluster.setting(cluster.generation.identity_database_password)
     password = secrets.value(secret, "password") if secret else stored
-    return Database("keycloak", "keycloak", _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
+    return Database("keycloak", _KEYCLOAK, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
 
 
 def _openvsx_database(cluster: CheCluster, secrets: _Secrets) -> Database:

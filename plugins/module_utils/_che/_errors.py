@@ -24,5 +24,9 @@ class UnusableServerError(CheError):
     """Where a database is, or how it is called, can't be written into a CheCluster."""
 
 
+class LostServerError(CheError):
+    """A database is known to be there, and what would tell of it is not."""
+
+
 class NoDatabaseError(CheError):
     """A Che of this version has no database of its own."""

@@ -66,7 +66,7 @@ class ExternalDatabase:
     port: int
     name: str
     secret: str
-    tls: str = PREFER
+    tls: str = VERIFY_FULL
     identity_secret: str = ""
 
     def __post_init__(self) -> None:
@@ -195,11 +195,30 @@ def leads_elsewhere(cluster: CheCluster, wanted: ExternalDatabase) -> bool:
         place = external_place(cluster)
     except UnusableServerError:
         return True
-    if (place.host, place.port, place.name) != (wanted.host, wanted.port, wanted.name):
+    if (_known(place.host), place.port, place.name) != (_known(wanted.host), wanted.port, wanted.name):
         return True
+    host, port = _fields(cluster)
+    return bool(host) and (_known(host), port) != (_known(wanted.host), str(wanted.port))
+
+
+def identity_leads_elsewhere(cluster: CheCluster, wanted: ExternalDatabase) -> bool:
+    """Whether the database of an identity provider is not where it is wanted: its name is always the same."""
+    host, port = _fields(cluster)
+    return not external_database(cluster) or (_known(host), port) != (_known(wanted.host), str(wanted.port))
+
+
+def _known(host: str) -> str:
+    """One way to write a host: case makes no difference, nor does a dot in the end, nor how an address is shortened."""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return host.rstrip(".").lower()
+
+
+def _fields(cluster: CheCluster) -> tuple[str, str]:
+    """The host and the port that a CheCluster says in its own fields."""
     generation = cluster.generation
-    host, port = cluster.setting(generation.database_host), cluster.setting(generation.database_port)
-    return bool(host) and (host, port or str(PORT)) != (wanted.host, str(wanted.port))
+    return cluster.setting(generation.database_host), cluster.setting(generation.database_port) or str(PORT)
 
 
 def tree(values: Mapping[str, Any]) -> dict[str, Any]:

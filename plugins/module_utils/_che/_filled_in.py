@@ -25,6 +25,8 @@ from ansible_collections.community.che.plugins.module_utils._che._generated impo
     host_of,
     is_generated_host,
     is_generated_identity_url,
+    is_generated_oauth_client,
+    is_generated_secret,
 )
 from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, flag_at
 from ansible_collections.community.che.plugins.module_utils._che._place import V1, V2, Place
@@ -97,8 +99,11 @@ def _identity_url(value: Any, filled: Filled) -> bool:
 
 
 def _oauth_client(value: Any, filled: Filled) -> bool:
-    name = re.escape(filled.wanted.name)
-    return re.fullmatch(rf"{name}-openshift-identity-provider-[a-z0-9]{{6}}", str(value), re.ASCII) is not None
+    return is_generated_oauth_client(str(value), filled.wanted.name)
+
+
+def _oauth_secret(value: Any, _filled: Filled) -> bool:
+    return isinstance(value, str) and is_generated_secret(value)
 
 
 def _with_image_puller(path: str, fits: Fits) -> Fits:
@@ -115,9 +120,6 @@ def _image_puller(section: str) -> dict[str, Fits]:
         f"{section}.spec.images": _with_image_puller(switch, _reads(r"(?:[\w.-]+=[^;=]+;?)+")),
     }
 
-
-# What it generates where it needs a secret.
-_GENERATED = _reads(r"[A-Za-z0-9]{12}")
 
 _V1_SWITCHES = (
     "server.allowUserDefinedWorkspaceNamespaces",
@@ -156,7 +158,7 @@ _TABLE: Mapping[str, Mapping[str, Fits]] = {
         "auth.nativeUserMode": _is(True),
         "auth.openShiftoAuth": _is(True, False),
         "auth.oAuthClientName": _oauth_client,
-        "auth.oAuthSecret": _GENERATED,
+        "auth.oAuthSecret": _oauth_secret,
         "auth.identityProviderURL": _identity_url,
         "auth.identityProviderSecret": _is("che-identity-secret"),
         "auth.identityProviderPostgresSecret": _is("che-identity-postgres-secret"),
@@ -168,7 +170,7 @@ _TABLE: Mapping[str, Mapping[str, Fits]] = {
         # Its webhook writes it into a new CheCluster and into none that is there, so that a dry run does not show it.
         "components.pluginRegistry.openVSXURL": _is("https://open-vsx.org"),
         "networking.auth.oAuthClientName": _oauth_client,
-        "networking.auth.oAuthSecret": _GENERATED,
+        "networking.auth.oAuthSecret": _oauth_secret,
         **_image_puller("components.imagePuller"),
     },
 }

@@ -10,6 +10,8 @@ restore, which cleared what users had set.
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.community.che.plugins.module_utils._che._components import PRODUCTS
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 
@@ -25,6 +27,22 @@ def host_of(url: str) -> str:
 def is_under(host: str, domain: str) -> bool:
     """Tell whether a host is a domain or below it."""
     return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+
+
+def is_service(host: str) -> bool:
+    """Tell whether a host is a Service, which only pods of its own cluster find."""
+    return host.endswith((".svc", ".svc.cluster.local"))
+
+
+def is_generated_oauth_client(name: str, che_cluster: str) -> bool:
+    """Tell whether the operator made up the name of its OAuthClient on OpenShift, which is the whole cluster's."""
+    made_up = rf"{re.escape(che_cluster)}-openshift-identity-provider-[a-z0-9]{{6}}"
+    return re.fullmatch(made_up, name, re.ASCII) is not None
+
+
+def is_generated_secret(secret: str) -> bool:
+    """Tell whether a secret reads as one that the operator generates."""
+    return re.fullmatch(r"[A-Za-z0-9]{12}", secret, re.ASCII) is not None
 
 
 def is_generated_host(host: str, source: Place) -> bool:

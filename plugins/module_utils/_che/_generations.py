@@ -37,6 +37,7 @@ class Generation:
         base_domain_status: The status field with the domain that the operator found out by itself.
         host: The public host name.
         domain: The domain of routes and ingresses.
+        oauth_client: The OAuthClient on OpenShift.
         oauth_secret: Either a plain OAuth secret, or the name of a Secret that holds it.
         external_database: The switch for a database that the operator doesn't run.
         database_host: Where that one is.
@@ -61,6 +62,7 @@ class Generation:
     base_domain_status: str
     host: str
     domain: str
+    oauth_client: str
     oauth_secret: str
     external_database: str
     database_host: str
@@ -85,6 +87,7 @@ _V1 = Generation(
     base_domain_status="devworkspaceStatus.workspaceBaseDomain",
     host="server.cheHost",
     domain="k8s.ingressDomain",
+    oauth_client="auth.oAuthClientName",
     oauth_secret="auth.oAuthSecret",
     external_database="database.externalDb",
     database_host="database.chePostgresHostName",
@@ -128,6 +131,7 @@ _V2 = Generation(
     base_domain_status="workspaceBaseDomain",
     host="networking.hostname",
     domain="networking.domain",
+    oauth_client="networking.auth.oAuthClientName",
     oauth_secret="networking.auth.oAuthSecret",
     external_database="components.database.externalDb",
     database_host="components.database.postgresHostName",

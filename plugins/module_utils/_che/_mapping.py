@@ -19,6 +19,8 @@ _USER_ID = re.compile(r"[^\s\x00-\x1f]{1,253}")
 # A registry's host, its port, and a path in it; neither a tag nor a digest.
 _REGISTRY = re.compile(rf"{_LABEL}(\.{_LABEL})*(:\d{{1,5}})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*", re.ASCII)
 _URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*(:\d{{1,5}})?(/[^\s?#@]*)?", re.ASCII)
+# A name, also one that DNS alone would not have, or an address of either family.
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
 _MAX_NAME = 253
 
 
@@ -34,6 +36,7 @@ class Mappings:
         user_ids: New ids of users by old ones.
         image_registries: New registries by old ones, each with or without a path.
         identity_provider: The URL of the identity provider there; empty to keep it.
+        database_hosts: New hosts of external databases by old ones.
     """
 
     namespace: str = ""
@@ -43,6 +46,7 @@ class Mappings:
     user_ids: Mapping[str, str] = field(default_factory=dict)
     image_registries: Mapping[str, str] = field(default_factory=dict)
     identity_provider: str = ""
+    database_hosts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, options: Mapping[str, Any] | None) -> Mappings:
@@ -92,6 +96,7 @@ _READERS: dict[str, Reader] = {
     "user_ids": _texts(_USER_ID, "the id of a user, in quotes where it looks like a number"),
     "image_registries": _texts(_REGISTRY, "a registry as in registry.example.com:5000/path, without a protocol"),
     "identity_provider": _text(_URL, "a URL with https:// or http://, without credentials"),
+    "database_hosts": _texts(_HOST, "the name or the address of a server, without its port"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL, external_database
 from ansible_collections.community.che.plugins.module_utils._che._external import difference, tree
+from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
 
 
 def changes_to_embedded(cluster: CheCluster, name: str, secret: str, identity_secret: str) -> dict[str, Any]:
@@ -54,6 +55,40 @@ def way_back(spec: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(there, Mapping)
         found[key] = way_back(there, value) if both else there
     return found
+
+
+_NOTHING = object()
+# What a patch says of databases, by the fields of the table of generations. An identity provider, and credentials in
+# plain text, are v1's alone; a Che that has v2 runs no such provider.
+_SAID = ("external_database", "database_host", "database_port", "database_name", "database_secret")
+
+
+def spoken_as(patch: Mapping[str, Any], said_in: str, api_version: str) -> dict[str, Any]:
+    """What a JSON merge patch says of Che's database, in the words of another API version.
+
+    Args:
+        patch: The patch of a CheCluster's spec.
+        said_in: The API version that it is for.
+        api_version: The other one.
+    """
+    if said_in == api_version:
+        return dict(patch)
+    old, new = GENERATIONS[said_in], GENERATIONS[api_version]
+    paths = {str(getattr(old, field)): str(getattr(new, field)) for field in _SAID}
+    paths[f"{old.properties}.{JDBC_URL}"] = f"{new.properties}.{JDBC_URL}"
+    found = {path: _said(patch, was) for was, path in paths.items()}
+    return tree({path: value for path, value in found.items() if value is not _NOTHING})
+
+
+def _said(patch: Any, path: str) -> Any:
+    """What a patch has at a path: what is below of what it takes away goes, too."""
+    for key in path.split("."):
+        if patch is None:
+            return None
+        if not isinstance(patch, Mapping) or key not in patch:
+            return _NOTHING
+        patch = patch[key]
+    return patch
 
 
 def says(spec: Any, patch: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -50,6 +50,15 @@ def put(tree: dict[str, Any], path: str, value: Any) -> None:
         tree[last] = value
 
 
+def with_text(tree: Mapping[str, Any], path: str, text: str) -> dict[str, Any]:
+    """Return a copy of a tree with a text at a path, keys joined by dots, or without that where the text is empty."""
+    step, _dot, rest = path.partition(".")
+    if rest:
+        below = tree.get(step)
+        return {**tree, step: with_text(below if isinstance(below, Mapping) else {}, rest, text)}
+    return {**tree, step: text} if text else {key: held for key, held in tree.items() if key != step}
+
+
 def _child(tree: dict[str, Any], step: str) -> dict[str, Any]:
     named = _NAMED.fullmatch(step)
     if not named:

@@ -69,6 +69,16 @@ def needs_no_database(che_version: str) -> bool | None:
     return None if version is None else version >= WITHOUT_DATABASE
 
 
+def may_run_identity_provider(che_version: str) -> bool:
+    """Tell whether a version of Che runs an identity provider unless its CheCluster says otherwise.
+
+    Args:
+        che_version: As the operator reports it, or as the task says.
+    """
+    version = upstream_version(che_version)
+    return version is not None and version < WITHOUT_IDENTITY_PROVIDER
+
+
 def kept_dump(database: str, che_version: str, snapshot_id: str) -> str:
     """Say what became of a saved database that the target has no place for.
 

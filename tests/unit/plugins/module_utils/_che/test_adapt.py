@@ -96,7 +96,7 @@ def test_on_the_same_cluster_nothing_changes(place: Place) -> None:
 
 
 def test_a_twin_cluster_gets_the_same_objects() -> None:
-    result = adapt(EVERYTHING, OLD, TWIN, Mappings())
+    result = adapt(EVERYTHING, OLD, TWIN, Mappings.read({"user_ids": {"u-1": "u-1"}}))
     assert json.dumps(result.objects) == json.dumps(EVERYTHING)
     assert (result.changes, result.blockers) == ((), ())
 

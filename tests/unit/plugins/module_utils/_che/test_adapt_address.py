@@ -101,8 +101,36 @@ def test_an_unknown_domain_is_kept_and_said() -> None:
     result = adapted(obj, nowhere)
     assert (spec_after(result), result.changes, result.blockers) == (obj["spec"], (), ())
     assert "apps.old.example is kept" in told(result.warnings)
-    elsewhere = adapted(obj, replace(nowhere, cluster_id="two"))
-    assert "that of this one is not known" in told(elsewhere.warnings)
+
+
+BARE = replace(NEW, apps_domain="", infrastructure="Kubernetes")
+ON_KUBERNETES = replace(OLD, infrastructure="Kubernetes")
+
+
+@pytest.mark.parametrize(
+    ("fields", "mapping"),
+    [
+        ({"domain": "apps.old.example"}, "mappings.apps_domain"),
+        ({"hostname": "ide.apps.old.example"}, "mappings.host"),
+        ({"auth": {"identityProviderURL": "https://dex.apps.old.example"}}, "mappings.identity_provider"),
+    ],
+)
+def test_on_another_cluster_whose_domain_nobody_knows_the_old_one_blocks(fields: dict[str, Any], mapping: str) -> None:
+    """As on every Kubernetes without a CheCluster, which has nothing else that would tell."""
+    obj = cluster(networking(**fields))
+    result = adapted(obj, BARE, ON_KUBERNETES)
+    assert spec_after(result) == obj["spec"]
+    (blocker,) = result.blockers
+    assert mapping in blocker.next_step
+
+    same = adapted(obj, BARE, ON_KUBERNETES, apps_domain={"apps.old.example": "apps.old.example"})
+    assert (spec_after(same), same.changes, same.blockers) == (obj["spec"], (), ())
+
+
+def test_what_was_made_up_is_made_up_anew_where_nobody_knows_the_domain() -> None:
+    obj = cluster(networking(domain="internal.example", hostname=GENERATED))
+    result = adapted(obj, BARE, ON_KUBERNETES, apps_domain={"internal.example": "internal.example"})
+    assert (spec_after(result), result.blockers) == (networking(domain="internal.example"), ())
 
 
 def test_a_domain_that_changed_on_the_same_kubernetes_is_a_setting_like_others() -> None:

@@ -21,6 +21,13 @@ def test_another_namespace_has_to_be_meant(mapped: str, target: str, blocked: bo
     assert bool(result.blockers) is blocked
 
 
+def test_what_is_shown_of_a_namespace_that_is_not_mapped_is_of_the_namespace_that_is_restored_into() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "eclipse-che"}}
+    result = adapted(namespace, replace(OLD, namespace="che-2"))
+    assert result.blockers
+    assert result.objects[0]["metadata"]["name"] == "che-2"
+
+
 @pytest.mark.parametrize(
     ("text", "changed"),
     [

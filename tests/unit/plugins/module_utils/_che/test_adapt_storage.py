@@ -50,7 +50,7 @@ def test_claims_name_their_class_in_two_ways() -> None:
 
 def test_users_of_the_old_cluster() -> None:
     obj = thing("ConfigMap", "c", metadata={"labels": {"controller.devfile.io/creator": "u-1", "other": "u-1"}})
-    assert "mappings.user_ids" in told(adapted(obj).warnings)
+    assert "mappings.user_ids" in told(adapted(obj).blockers)
     result = adapted(obj, user_ids={"u-1": "u-2"})
     assert result.objects[0]["metadata"]["labels"] == {"controller.devfile.io/creator": "u-2", "other": "u-1"}
-    assert (result.warnings, len(result.changes)) == ((), 1)
+    assert (result.blockers, result.warnings, len(result.changes)) == ((), (), 1)

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.community.che.plugins.module_utils._che._databases import find_external_databases
 from ansible_collections.community.che.plugins.module_utils._che._errors import NoDatabaseError, UnusableServerError
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     ExternalDatabase,
     changes_to,
     external_settings,
+    identity_leads_elsewhere,
     leads_elsewhere,
     require_section,
 )
@@ -21,7 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plugins.module_utils._che.test_databases import V1, V2, che_cluster, secret
 
-PLAIN = ExternalDatabase("db.example", 6432, "dbche", "db-login", identity_secret="kc")
+PAGE = Path(__file__).parents[5] / "docs" / "external_database.md"
+PLAIN = ExternalDatabase("db.example", 6432, "dbche", "db-login", "prefer", "kc")
 
 
 def test_v1_is_told_as_the_documents_have_it_with_one_spec() -> None:
@@ -35,6 +40,15 @@ def test_v1_is_told_as_the_documents_have_it_with_one_spec() -> None:
         },
         "auth": {"identityProviderPostgresSecret": "kc"},
     }
+
+
+def test_the_page_shows_such_a_patch() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("## An installation that does not exist yet\n")[2]
+    shown = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    wanted = ExternalDatabase(
+        "postgres.example.com", 5432, "che", "che-database", tls="prefer", identity_secret="che-identity-database"
+    )
+    assert shown == {"spec": external_settings(V1, wanted)}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +74,41 @@ def test_what_is_another_database_than_now(database: dict[str, Any], url: str, e
     spec["database"].update(database)
     spec["server"] = {"customCheProperties": {"CHE_JDBC_URL": url}}
     assert leads_elsewhere(che_cluster(V1, "7.42.0", **spec), PLAIN) is elsewhere
+
+
+@pytest.mark.parametrize(
+    ("database", "elsewhere"),
+    [
+        ({}, False),
+        ({"chePostgresDb": "other"}, False),
+        ({"chePostgresHostName": "other"}, True),
+        ({"chePostgresHostName": ""}, True),
+        ({"chePostgresPort": ""}, True),
+        ({"externalDb": False}, True),
+    ],
+)
+def test_an_identity_provider_goes_by_the_server_alone(database: dict[str, Any], elsewhere: bool) -> None:
+    spec = external_settings(V1, PLAIN)
+    spec["database"].update(database)
+    assert identity_leads_elsewhere(che_cluster(V1, "7.42.0", **spec), PLAIN) is elsewhere
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ("db.example", "DB.Example"),
+        ("db.example", "db.example."),
+        ("2001:db8::1", "2001:DB8:0:0::1"),
+        ("10.0.0.1", "10.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("tls", ["prefer", "verify-full"])
+def test_one_host_can_be_written_in_more_than_one_way(there: str, asked: str, tls: str) -> None:
+    """What Che uses already is not moved onto itself, nor taken for another installation's."""
+    now, wanted = (replace(PLAIN, host=host, tls=tls) for host in (there, asked))
+    che = che_cluster(V1, "7.42.0", **external_settings(V1, now))
+    assert (leads_elsewhere(che, wanted), identity_leads_elsewhere(che, wanted)) == (False, False)
+    assert bool(changes_to(che, wanted, external_settings(V1, wanted))) is (there != asked)
 
 
 def test_v2_has_no_identity_provider() -> None:

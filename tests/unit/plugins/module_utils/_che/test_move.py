@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._che._move import (
     changes_to_embedded,
     patched,
     says,
+    spoken_as,
     way_back,
 )
 
@@ -102,3 +103,29 @@ def test_what_the_operator_fills_in_is_no_other_word() -> None:
     fresh = changes_to(che(V1), AWAY, external_settings(V1, AWAY))
     assert says(filled, way_back({}, fresh), fresh)
     assert not says(patched(che(V1), fresh).raw["spec"], way_back({}, fresh), fresh)
+
+
+def test_a_patch_is_said_in_the_words_of_another_version() -> None:
+    before = che(V1, database={"externalDb": False, "chePostgresSecret": "own", "chePostgresPassword": "plain"})
+    there = changes_to(before, AWAY, external_settings(V1, AWAY))
+    back = way_back(before.raw["spec"], there)
+    # All of a section that was not there goes again.
+    assert back["server"] is None
+
+    assert spoken_as(there, V1, V2) == external_settings(V2, AWAY)
+    assert spoken_as(back, V1, V2) == {
+        "components": {
+            "database": {
+                "externalDb": False,
+                "postgresHostName": None,
+                "postgresPort": None,
+                "postgresDb": None,
+                "credentialsSecretName": "own",
+            },
+            "cheServer": {"extraProperties": {"CHE_JDBC_URL": None}},
+        }
+    }
+    assert spoken_as(there, V1, V1) == there
+    assert spoken_as({"database": {"chePostgresHostName": "h"}}, V1, V2) == {
+        "components": {"database": {"postgresHostName": "h"}}
+    }
