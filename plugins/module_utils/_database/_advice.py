@@ -113,6 +113,10 @@ _ADVICE = (
         "Check the user name and the password at the backup server.",
     ),
     (
+        r"could not (extend|write|create|copy|flush|fsync)\b.*no space left",
+        "Make room on the disk of the database's server, then run the task again.",
+    ),
+    (
         r"no space left|\b507\b|insufficient storage",
         "Make room at the backup server, then run the task again.",
     ),

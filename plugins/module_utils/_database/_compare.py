@@ -39,7 +39,7 @@ def compare_properties(expected: DatabaseFigures, actual: DatabaseFigures) -> li
     Not for a database that was just loaded: it is given all that only when it is handed over.
     """
     names = {"connection_limit": "connection limit", "comment": "comment", "grants": "grants", "settings": "settings"}
-    names["default_privileges"] = "default privileges"
+    names.update(default_privileges="default privileges", extensions="extensions")
     return [
         f"the database has {'other ' if words.endswith('s') else 'another '}{words}"
         for name, words in names.items()

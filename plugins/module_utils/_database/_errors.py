@@ -24,6 +24,10 @@ class SwapFailed(DatabaseError):
     """The databases of a server are not in a state that can be swapped, or swapping did not work."""
 
 
+class ServerCrashed(DatabaseError):
+    """The server that a database was loaded on has crashed since, and that took a part of it. Only a new load helps."""
+
+
 class ProbeFailed(DatabaseError):
     """The Job that looks at a server did not say what it is."""
 

@@ -17,7 +17,7 @@ function that the type's owner may have put there.
 from __future__ import annotations
 
 from ansible_collections.community.che.plugins.module_utils._database._properties import (
-    DEFAULT_PRIVILEGES_SQL,
+    INNER_PROPERTIES_SQL,
     PROPERTIES_SQL,
 )
 from ansible_collections.community.che.plugins.module_utils._database._sql import connect
@@ -120,12 +120,12 @@ FROM part;
 _DATABASE_SQL = (
     r"""
 SELECT json_build_object(
-    'che_backup', 'database',
+    'che_backup', 'database', 'user', session_user,
     'serverVersion', split_part(current_setting('server_version'), ' ', 1),
     'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,"""
     + PROPERTIES_SQL
     + ","
-    + DEFAULT_PRIVILEGES_SQL
+    + INNER_PROPERTIES_SQL
     + r""",
     'tables', (
         SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

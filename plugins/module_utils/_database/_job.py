@@ -24,8 +24,8 @@ _LOCK_SECONDS = 300
 # How long the scripts get to take back restic's lock when the Job is deleted.
 _GRACE_SECONDS = 15
 _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-# A namespace with a quota refuses pods without these. restic keeps the repository's index in memory.
-_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}}
+# Of each container. A namespace with a quota refuses pods without these. restic keeps the repository's index in memory.
+RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}}
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _tool_container(name: str, image: str, path: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["cp", path, f"{_TOOLS}/{name}"],
         "securityContext": _RESTRICTED,
-        "resources": _RESOURCES,
+        "resources": RESOURCES,
         "volumeMounts": [{"name": "tools", "mountPath": _TOOLS}],
     }
 
@@ -249,7 +249,7 @@ def _main_container(work: Work, environment: Mapping[str, str], options: JobOpti
         # Kubernetes would expand $(NAME) in a value.
         "env": [{"name": name, "value": value.replace("$", "$$")} for name, value in sorted(environment.items())],
         "securityContext": _RESTRICTED,
-        "resources": _RESOURCES,
+        "resources": RESOURCES,
         "volumeMounts": [
             {"name": "tools", "mountPath": _TOOLS, "readOnly": True},
             {"name": "scratch", "mountPath": _SCRATCH},

@@ -58,10 +58,11 @@ end" ]
 }
 
 # The dump without what keeps its owner's own words from being loaded by somebody else. Only a member of a role may give
-# that role's default privileges, and who loads a dump is none; who hands the database over gives them. Only a superuser
-# may comment on PL/pgSQL, as pg_dump before 11 has it. Large objects come in a transaction of their own, which would
-# end the one of the load. pg_dump writes three lines above all these, which nobody's data outside of COPY look like.
-# Unless it is told --no-owner, as the old operator did not, it gives each object an owner, in a line of its own.
+# that role's default privileges, and who loads a dump is none; who hands the database over gives them. Only its owner
+# may comment on an extension, which pg_dump does for each, before 11 for PL/pgSQL too. Large objects come in a
+# transaction of their own, which would end the one of the load. pg_dump writes three lines above all these, which
+# nobody's data outside of COPY look like. Unless it is told --no-owner, as the old operator did not, it gives each
+# object an owner, in a line of its own.
 portable() {
     set --
     [ "${CHE_OWNERS:-}" != drop ] || set -- -e '/^ALTER [A-Z][A-Z ]* .* OWNER TO .*;$/d'
@@ -69,8 +70,8 @@ portable() {
         -e '/^-- Name: DEFAULT PRIVILEGES FOR .*; Type: DEFAULT ACL; /{n;n;n;:drop' \
         -e '/^ALTER DEFAULT PRIVILEGES /{N;s/^[^\n]*\n//;b drop' -e '}' -e '}' \
         -e '/^-- Data for Name: .*; Type: BLOBS; /,/^COMMIT;$/{s/^BEGIN;$//;s/^COMMIT;$//' -e '}' \
-        -e '/^-- Name: EXTENSION plpgsql; Type: COMMENT; /{n;n;n' \
-        -e "s/^COMMENT ON EXTENSION plpgsql IS '[^']*';\$//" -e '}'
+        -e '/^-- Name: EXTENSION .*; Type: COMMENT; /{n;n;n' \
+        -e "s/^COMMENT ON EXTENSION .* IS '.*';\$//" -e '}'
 }
 
 harmless() {

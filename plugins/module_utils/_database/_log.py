@@ -106,7 +106,10 @@ def trusted(failure: type[DatabaseError]) -> Iterator[None]:
 
 
 def read_figures(log: JobLog, role: str, dump_sha256: str, dump_bytes: int) -> DatabaseFigures:
-    """Put the figures' lines together; raises ``ValueError`` and its like when lines are missing or wrong."""
+    """Put the figures' lines together; raises ``ValueError`` and its like when lines are missing or wrong.
+
+    What a migration has closed is left out as far as it is that of the role which counted, so that has to be Che's.
+    """
     (database,) = log.of("database")
     (objects,) = log.of("large_objects")
     tables = tuple(
@@ -130,7 +133,7 @@ def read_figures(log: JobLog, role: str, dump_sha256: str, dump_bytes: int) -> D
         tables=tables,
         sequences=sequences,
         large_objects=LargeObjectFigures(int(objects["count"]), str(objects["checksum"])),
-        properties=read_properties(database),
+        properties=read_properties(database, str(database["user"])),
     )
 
 

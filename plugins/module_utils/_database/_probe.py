@@ -15,6 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._database._log impor
 from ansible_collections.community.che.plugins.module_utils._database._probe_script import (
     PROBE_SH,
     PROBE_SQL,
+    REACH_SH,
     ROUND_TRIPS,
     ROUND_TRIPS_SQL,
 )
@@ -85,6 +86,16 @@ def probe_job(endpoint: Endpoint, options: JobOptions) -> JobPlan:
     return plan_job(probe_work(), endpoint, None, options)
 
 
+def reach_job(endpoint: Endpoint, options: JobOptions) -> JobPlan:
+    """Plan a Job that only sees whether the server answers; neither the role nor the database need be there.
+
+    Args:
+        endpoint: The server, with an empty password.
+        options: See ``JobOptions``.
+    """
+    return plan_job(Work("reach", {"common.sh": COMMON_SH, "reach.sh": REACH_SH}, {}), endpoint, None, options)
+
+
 def probe_work() -> Work:
     """What the Job runs, without where it runs."""
     files = {
@@ -94,6 +105,15 @@ def probe_work() -> Work:
         "round_trips.sql": ROUND_TRIPS_SQL,
     }
     return Work(kind="probe", files=files, environment={})
+
+
+def require_reached(log: str) -> None:
+    """Read the log of such a Job.
+
+    Raises:
+        ProbeFailed: The Job failed, or its log doesn't prove that it succeeded.
+    """
+    JobLog.read(log).result(ProbeFailed)
 
 
 def parse_probe_log(log: str) -> ServerFacts:

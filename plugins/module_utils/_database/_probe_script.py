@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Job asks a server before Che, or a dump, is to rely on it: one look, and a hundred round trips."""
+"""What a Job asks a server before Che, or a dump, is to rely on it: one look, and a hundred round trips.
+
+Of one on which nothing is made yet only whether it answers, as far as its question for a password.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,20 @@ ended=$(now)
 cat "$CHE_SCRATCH/facts"
 printf '{"che_backup":"result","centiseconds":{"connect":%s,"round_trips":%s}}\n' \
     $((connected - began)) $((ended - measured))
+"""
+
+# The file of passwords holds none, so that libpq ends it when the server asks for one, and the server notes no failure.
+# A server that asks for none says what is missing.
+REACH_SH = r"""
+. "$CHE_MOUNT/common.sh"
+
+copy_password_file
+enter connect
+run_sql -c 'SELECT 1' >/dev/null 2>"$errors" || {
+    status=$?
+    grep -q -e 'no password supplied' -e 'FATAL: .*" does not exist' "$errors" || fail "$status" "$errors"
+}
+printf '{"che_backup":"result"}\n'
 """
 
 # psql sends one statement, and waits for its answer, at a time.

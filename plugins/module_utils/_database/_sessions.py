@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+#: What the server says where they don't.
+NOT_ENDED = "sessions of the database did not end within 30 s"
+
 
 def end_sessions_where(condition: str) -> str:
     """The script that ends sessions, and waits until they are gone.
@@ -24,7 +27,7 @@ BEGIN
         WHERE {condition} AND pid <> pg_backend_pid();
         EXIT WHEN NOT FOUND;
         IF clock_timestamp() > give_up THEN
-            RAISE EXCEPTION 'sessions of the database did not end within 30 s';
+            RAISE EXCEPTION '{NOT_ENDED}';
         END IF;
         PERFORM pg_sleep(0.02);
     END LOOP;

@@ -28,6 +28,7 @@ SAFE_PATH = "SET search_path = pg_catalog;\n"
 
 _SCRAM_ROUNDS = 4096
 _FIRST_WITH_SCRAM = 100000
+_SCRAM = re.compile(r"SCRAM-SHA-256\$(?P<rounds>\d{1,6}):(?P<salt>[A-Za-z0-9+/=]+)\$.*")
 # What SASLprep prohibits, and code points that its Unicode doesn't know.
 _FORBIDDEN = (
     stringprep.in_table_c12,
@@ -103,13 +104,31 @@ def password_verifier(role: str, password: str, server_version: int) -> str:
     """
     if server_version < _FIRST_WITH_SCRAM:
         return "md5" + hashlib.md5((password + role).encode()).hexdigest()
-    salt = os.urandom(16)
-    salted = hashlib.pbkdf2_hmac("sha256", _prepared(password), salt, _SCRAM_ROUNDS)
+    return _scram(password, os.urandom(16), _SCRAM_ROUNDS)
+
+
+def fits_verifier(role: str, password: str, verifier: str) -> bool:
+    """Whether a password is the one of which a server keeps the verifier, as in ``pg_authid``.
+
+    Args:
+        role: The role's name.
+        password: The password.
+        verifier: What the server keeps, of either kind.
+    """
+    scram = _SCRAM.fullmatch(verifier)
+    if not scram:
+        # Before 10 a server may keep the password itself.
+        return verifier in (password_verifier(role, password, 0), password)
+    return _scram(password, base64.b64decode(scram["salt"]), int(scram["rounds"])) == verifier
+
+
+def _scram(password: str, salt: bytes, rounds: int) -> str:
+    salted = hashlib.pbkdf2_hmac("sha256", _prepared(password), salt, rounds)
     client_key = hmac.new(salted, b"Client Key", "sha256").digest()
     stored_key = hashlib.sha256(client_key).digest()
     server_key = hmac.new(salted, b"Server Key", "sha256").digest()
     encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
-    return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{encoded[0]}${encoded[1]}:{encoded[2]}"
+    return f"SCRAM-SHA-256${rounds}:{encoded[0]}${encoded[1]}:{encoded[2]}"
 
 
 def _prepared(password: str) -> bytes:

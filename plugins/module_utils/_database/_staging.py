@@ -130,6 +130,11 @@ def prepare(psql: sql.Psql, names: StagedNames, facts: DatabaseFacts, valid_seco
         + sql.connect(names.staged)
         # The dump may comment on it and grant it, which is for its owner to do.
         + f"ALTER SCHEMA public OWNER TO {sql.name(role.name)};\n"
+        # The dump asks for them only where they are not there.
+        + "".join(
+            f"CREATE EXTENSION {sql.name(extension.name)} SCHEMA {sql.name(extension.schema)};\n"
+            for extension in facts.superusers_extensions
+        )
     )
     return role
 

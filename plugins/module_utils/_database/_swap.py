@@ -21,7 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._database._staging i
     end_sessions,
     standing,
 )
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Interrupted
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Swapped:
 def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
     """Put the loaded database in the place of the old one, which is kept under ``names.replaced``. Both are closed.
 
+    Where the old one was missing, what stands for it has that name already.
+
     Run again after it was done, or was killed half-way, it ends in the same state; one that was opened since stays so.
 
     Raises:
@@ -50,7 +52,7 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
         return Swapped(False, 0.0)
     if names.staged not in there:
         raise SwapFailed("There is no loaded database to put in its place", f"database {names.database}")
-    if names.replaced in there:
+    if {names.database, names.replaced} <= there:
         raise SwapFailed(
             f"There is a replaced database of this run already, {names.replaced}",
             f"database {names.database}",
@@ -60,15 +62,22 @@ def swap(psql: sql.Psql, names: StagedNames) -> Swapped:
     return _rename(psql, renames, there, lets_in_again=True)
 
 
-def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
+def swap_back(psql: sql.Psql, names: StagedNames, *, was_missing: bool = False) -> Swapped:
     """Put the replaced database back in its place; the restored one gets the staged one's name again. Both are closed.
 
     Run again after it was done, or was killed half-way, it ends in the same state; one that was opened since stays so.
+
+    Args:
+        psql: See ``sql.Psql``.
+        names: See ``names_for``.
+        was_missing: Whether there was none before, so that none comes back: what stands for it keeps its name.
 
     Raises:
         SwapFailed: There is no replaced database, or it did not work.
     """
     there = _existing(psql, names)
+    if was_missing:
+        return _take_out(psql, names, there)
     if names.replaced not in there:
         if names.database in there:
             return Swapped(False, 0.0)
@@ -79,6 +88,15 @@ def swap_back(psql: sql.Psql, names: StagedNames) -> Swapped:
         )
     renames = [(names.database, names.staged), (names.replaced, names.database)]
     return _rename(psql, renames, there, lets_in_again=is_open(psql, names.database))
+
+
+def _take_out(psql: sql.Psql, names: StagedNames, there: set[str]) -> Swapped:
+    if names.staged in there or not {names.database, names.replaced} <= there:
+        # The loaded one is not in its place yet, or not any more; one of that name is somebody else's.
+        return Swapped(False, 0.0)
+    renames = [(names.database, names.staged), (names.replaced, names.database)]
+    moved = there - {names.replaced}
+    return _rename(psql, renames, moved, lets_in_again=is_open(psql, names.database))
 
 
 def is_open(psql: sql.Psql, database: str) -> bool:
@@ -127,7 +145,7 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str], *, 
     Args:
         psql: See ``sql.Psql``.
         renames: Old and new names: of the one in use, and of the one that takes its place.
-        there: Which databases there are.
+        there: Which databases there are, of those that are to get another name.
         lets_in_again: Whether the one in use is opened again when it fails.
     """
     (in_use, _put_aside), (newcomer, place) = renames
@@ -145,8 +163,12 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str], *, 
     )
     try:
         return Swapped(True, float(psql(script).strip()))
+    except Interrupted:
+        if lets_in_again and in_use in there:
+            _reopened(psql, in_use, newcomer)
+        raise
     except CheError as error:
-        told = _reopened(psql, in_use) if lets_in_again and in_use in there else ""
+        told = _reopened(psql, in_use, newcomer) if lets_in_again and in_use in there else ""
         raise SwapFailed(
             f"The databases could not be swapped: {error.what}{told}",
             f"database {place}",
@@ -154,10 +176,18 @@ def _rename(psql: sql.Psql, renames: list[tuple[str, str]], there: set[str], *, 
         ) from None
 
 
-def _reopened(psql: sql.Psql, database: str) -> str:
-    """Let Che in again after a swap that failed; what comes back goes into the message."""
+def _reopened(psql: sql.Psql, in_use: str, newcomer: str) -> str:
+    """Let Che in again after a swap that failed; what comes back goes into the message.
+
+    One whose answer alone was lost has worked, and the name means the other database: that stays closed.
+    """
+    is_as_before = f"EXISTS (SELECT FROM pg_database WHERE datname = {sql.text(newcomer)})"
     try:
-        open_database(psql, database)
+        psql(
+            f"{sql.SAFE_PATH}SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS true', datname)"
+            f" FROM pg_database WHERE datname = {sql.text(in_use)} AND {is_as_before} \\gexec\n"
+        )
+        lets_in = is_open(psql, in_use)
     except CheError as error:
         return f"; and it takes no connections until ALTER DATABASE ... ALLOW_CONNECTIONS true is run: {error.what}"
-    return "; it takes connections again, as before"
+    return "; it takes connections again, as before" if lets_in else "; it takes no connections"

@@ -79,6 +79,17 @@ def test_each_verifier_has_its_own_salt() -> None:
     assert all(verifier.startswith("SCRAM-SHA-256$4096:") for verifier in verifiers)
 
 
+@pytest.mark.parametrize("version", [90624, 150014])
+def test_a_verifier_tells_its_password_from_others(version: int) -> None:
+    verifier = sql.password_verifier("role", "se\u00adcret", version)
+    fitting = {password for password in ("se\u00adcret", "Secret", "") if sql.fits_verifier("role", password, verifier)}
+    assert fitting == {"se\u00adcret"}
+
+
+def test_an_old_server_may_keep_the_password_itself() -> None:
+    assert sql.fits_verifier("role", "gehe\u00efm", "gehe\u00efm")
+
+
 def test_names_of_a_run() -> None:
     names = names_for("dbche", "r1")
     assert names == names_for("dbche", "r1")
