@@ -5,15 +5,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, CUT_OVER, VERIFY, HeldJournal
+from ansible_collections.community.che.plugins.module_utils._run._journal import (
+    ABORT,
+    COMMIT,
+    CUT_OVER,
+    STAGE,
+    VERIFY,
+    HeldJournal,
+    may_lack,
+)
+from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
 
 COPY = "copy"
 SWITCH = "switch"
 MIGRATED = "migrated"
+# In their order; ABORT may follow on each of them.
+PHASES = (COPY, STAGE, CUT_OVER, SWITCH, VERIFY, MIGRATED, COMMIT)
 
 
 @dataclass(frozen=True)
@@ -34,10 +45,13 @@ class Migration:
         closed_at: When the databases were closed for writing; empty before.
         settled: As ``marks``, when the last copy had been proved to be what the closed databases hold.
         switched: Whether the CheCluster may name the target.
-        generation: That of Che's Deployment before the CheCluster was written, on the way there or back; else empty.
+        generations: Of the Deployments that Che's operator has to write anew those from before the CheCluster was
+            written, on the way there or back, as JSON by the roles of their databases; else empty.
+        rolled: The roles whose Deployments it may have written for the target when an abort began, as JSON.
         outage_seconds: From ``closed_at`` until Che was ready; 0 until that is known.
         copied_again: Whether the databases had to be copied once more while they were closed.
         written: When the journal was written last.
+        version: The version of the collection that has done that; empty where none is named.
     """
 
     migration: str
@@ -53,10 +67,13 @@ class Migration:
     closed_at: str = ""
     settled: str = ""
     switched: bool = False
-    generation: str = ""
-    outage_seconds: float = 0.0
-    copied_again: bool = False
-    written: str = ""
+    generations: str = ""
+    # Then all of them are waited for.
+    rolled: str = field(default="[]", metadata=may_lack("[]"))
+    outage_seconds: float = field(default=0.0, metadata=may_lack(0.0))
+    copied_again: bool = field(default=False, metadata=may_lack(False))
+    written: str = field(default="", metadata=may_lack(""))
+    version: str = field(default=COLLECTION_VERSION, metadata=may_lack(""))
 
     @property
     def is_between(self) -> bool:
@@ -70,6 +87,7 @@ class OpenMigration(HeldJournal[Migration]):
     NAME = "che-migration-journal"
     TYPE = Migration
     WORK = "migration"
+    PHASES = (*PHASES, ABORT)
 
 
 def require_no_migration(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._errors import Halt, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
 from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create
@@ -93,13 +93,13 @@ class Run:
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:
-        """Enter a stage; an error that leaves it carries the stage's name."""
+        """Enter a stage; what ends the task within it carries the stage's name."""
         began = time.monotonic()
         self.record = replace(self.record, stages=(*self.record.stages, Stage(name, message, now_text())))
         try:
             self._write()
             yield
-        except CheError as error:
+        except Halt as error:
             error.stage = error.stage or name
             raise
         finally:

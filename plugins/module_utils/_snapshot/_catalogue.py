@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,7 +55,7 @@ class Backup:
         bytes: What its parts hold together.
         data_added: What its snapshots added to the repository, packed.
         safety: Whether a restore made it of what was there before.
-        host: The host that it names: the namespace of Che.
+        host: The host that it names: the namespace of Che; of a legacy one a pod of the old operator.
     """
 
     id: str
@@ -72,6 +72,27 @@ class Backup:
     def snapshots(self) -> frozenset[str]:
         """The ids that lead to this backup."""
         return frozenset((self.id, *(part.snapshot for part in self.parts)))
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of Che that it is of, as its host says; empty where that says nothing of it."""
+        return "" if self.state == LEGACY else self.host
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Whose backup is meant by ``latest``; an id leads to its backup, whosever that is.
+
+    Args:
+        namespace: The namespace of Che that the task is for.
+        moved: Whether the task says that what it restores may have had another namespace.
+        is_bare: Whether no Che is there, asked only where the namespace has no backup: what is taken instead is then
+            not mistaken for a backup of a living installation.
+    """
+
+    namespace: str
+    moved: bool = False
+    is_bare: Callable[[], bool] = lambda: False
 
 
 def catalogue(snapshots: Iterable[Snapshot]) -> list[Backup]:
@@ -122,19 +143,20 @@ def _backup(
     )
 
 
-def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
+def resolve(backups: Sequence[Backup], wanted: str, whose: Whose) -> Backup:
     """Return the one restorable backup that an id leads to.
 
     Args:
         backups: As ``catalogue`` returns them.
         wanted: ``latest``, which is the newest complete one that is no safety backup, or the start of the id of a seal
             or of a part. A restore that failed and is run again must not take the state that it has left for the goal.
+        whose: Whose backup ``latest`` is.
 
     Raises:
-        CatalogueError: The id leads to no backup, to several, or to an incomplete one.
+        CatalogueError: The id leads to no backup, to several, or to an incomplete one; or whose is meant is not clear.
     """
     if wanted == LATEST:
-        return _latest(backups)
+        return _latest(backups, whose)
     # An empty id is the start of every id, and means none of them.
     found = [backup for backup in backups if wanted and any(id_.startswith(wanted) for id_ in backup.snapshots)]
     if not found:
@@ -149,13 +171,36 @@ def resolve(backups: Sequence[Backup], wanted: str) -> Backup:
     return _require_restorable(found[0], backups)
 
 
-def _latest(backups: Sequence[Backup]) -> Backup:
+def _latest(backups: Sequence[Backup], whose: Whose) -> Backup:
+    """The newest of the task's own namespace; another one's only where that can't be mistaken for it."""
     complete = [backup for backup in backups if backup.state == COMPLETE]
     wanted = [backup for backup in complete if not backup.safety]
     if not wanted:
         what = "no complete backup but safety backups of restores" if complete else "no complete backup"
         raise CatalogueError(f"The repository has {what}", on=f"id {LATEST}", next_step=_newest(backups))
-    return wanted[0]
+    newest: dict[str, Backup] = {}
+    for backup in wanted:
+        newest.setdefault(backup.namespace, backup)
+    only = len(newest) == 1
+    if whose.namespace in newest and (only or not whose.moved):
+        return newest[whose.namespace]
+    if only and (whose.moved or whose.is_bare()):
+        return wanted[0]
+    raise _whose_is_meant(list(newest.values()), whose)
+
+
+def _whose_is_meant(newest: Sequence[Backup], whose: Whose) -> CatalogueError:
+    """The error that asks for an id, by the newest backup of each namespace."""
+    namespaces = ", ".join(ascii(backup.namespace) for backup in newest)
+    what = (
+        f"The repository has backups of several namespaces: {namespaces}"
+        if whose.moved
+        else f"The repository has no complete backup of the namespace {whose.namespace!a}, only of {namespaces}"
+    )
+    each = ", ".join(f"{_named(backup)} (namespace {backup.namespace!a})" for backup in newest)
+    return CatalogueError(
+        what, on=f"id {LATEST}", next_step=f"Name the one that is meant by its id; the newest: {each}."
+    )
 
 
 def _require_restorable(backup: Backup, backups: Sequence[Backup]) -> Backup:
@@ -172,5 +217,9 @@ def _newest(backups: Sequence[Backup]) -> str:
     """Return the advice that names the newest few backups."""
     if not backups:
         return "There is none to choose from: make a backup first, or check the repository's path."
-    few = (f"{backup.id[:_SHORT]} of {backup.created:%Y-%m-%d %H:%M} ({backup.state})" for backup in backups[:_FEW])
+    few = (f"{_named(backup)} ({backup.state})" for backup in backups[:_FEW])
     return f"Choose another one; the newest are {', '.join(few)}."
+
+
+def _named(backup: Backup) -> str:
+    return f"{backup.id[:_SHORT]} of {backup.created:%Y-%m-%d %H:%M}"

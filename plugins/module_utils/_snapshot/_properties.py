@@ -43,6 +43,19 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """One extension, and the schema that holds its objects."""
+
+    name: str
+    schema: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Extension:
+        """Read it from JSON; raises ``ManifestError``."""
+        return cls(fields.text("name"), fields.text("schema"))
+
+
+@dataclass(frozen=True)
 class DefaultPrivileges:
     """What is granted on every object of one sort that a role will make: ``ALTER DEFAULT PRIVILEGES``.
 
@@ -81,6 +94,8 @@ class DatabaseProperties:
         grants: Who may do what with it, the owner and PUBLIC included.
         settings: ``ALTER DATABASE ... SET`` and ``ALTER ROLE ... IN DATABASE ... SET``.
         default_privileges: ``ALTER DEFAULT PRIVILEGES``.
+        extensions: Those besides PL/pgSQL, which each database has. They are in the dump, but most of them only a
+            superuser may create.
     """
 
     connection_limit: int
@@ -88,6 +103,7 @@ class DatabaseProperties:
     grants: tuple[Grant, ...]
     settings: tuple[Setting, ...]
     default_privileges: tuple[DefaultPrivileges, ...]
+    extensions: tuple[Extension, ...] = ()
 
     @classmethod
     def read(cls, fields: Fields) -> DatabaseProperties:
@@ -98,4 +114,6 @@ class DatabaseProperties:
             grants=tuple(Grant.read(grant) for grant in fields.sections("grants")),
             settings=tuple(Setting.read(setting) for setting in fields.sections("settings")),
             default_privileges=tuple(DefaultPrivileges.read(entry) for entry in fields.sections("defaultPrivileges")),
+            # Backups of the first versions do not say it.
+            extensions=tuple(map(Extension.read, fields.sections("extensions") if "extensions" in fields else ())),
         )

@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._run._journal import
     JournalTaken,
     OpenJournal,
 )
+from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
 from unit.fake_api import FakeApi, FakeClock
 from urllib3.exceptions import ProtocolError
 
@@ -155,15 +156,86 @@ def test_one_that_is_gone_already_is_closed(api: FakeApi) -> None:
     first.close()
 
 
-@pytest.mark.parametrize("key", ["phase", "closed_at", "outage_seconds"])
-def test_one_that_somebody_has_broken_is_named(api: FakeApi, key: str) -> None:
-    begun(api)
+def edited(api: FakeApi, **changes: str | None) -> None:
+    """As another version writes it, or a person with kubectl; None takes a field away."""
     held = api.at(CONFIG_MAP, OpenJournal.NAME, "che")
     assert held is not None
-    del held["data"][key]
+    changed = {**held["data"], **changes}
+    held["data"] = {key: value for key, value in changed.items() if value is not None}
 
-    with pytest.raises(CheError, match="can't be read"):
+
+@pytest.mark.parametrize(
+    "key", ["phase", "backup", "safety_backup", "cluster_written", "closed_at", "opened", "unsaved", "logins"]
+)
+def test_one_that_lacks_what_a_way_back_goes_by_is_not_read(api: FakeApi, key: str) -> None:
+    begun(api)
+    edited(api, **{key: None})
+
+    with pytest.raises(CheError, match=f"restore can't be read: {key} is missing"):
         OpenJournal.find(api.cluster, "che")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("outage_seconds", 0.0),
+        ("marks", "{}"),
+        ("told", False),
+        ("away_since", ""),
+        ("let_go", "[]"),
+        ("written", ""),
+        ("version", ""),
+    ],
+)
+def test_one_that_lacks_what_only_tells_more_is_read_and_kept_whole(api: FakeApi, key: str, value: object) -> None:
+    begun(api)
+    edited(api, **{key: None})
+
+    journal = found(api)
+    assert getattr(journal.content, key) == value
+    journal.note(phase=CUT_OVER)
+    assert found(api).content.phase == CUT_OVER
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"rows_copied": "7", "weather": "fine"}, "rows_copied is unknown, weather is unknown"),
+        ({"phase": "rest"}, "there is no phase 'rest'"),
+        ({"opened": "True"}, "opened is 'True'"),
+        ({"outage_seconds": "long"}, "outage_seconds is 'long'"),
+    ],
+)
+def test_what_this_version_does_not_know_is_never_passed_over(api: FakeApi, changes: dict[str, str], why: str) -> None:
+    begun(api)
+    edited(api, **changes, version="9.8.7")
+
+    with pytest.raises(CheError) as caught:
+        OpenJournal.find(api.cluster, "che")
+
+    assert caught.value.what == f"The journal of an unfinished restore can't be read: {why}"
+    assert caught.value.next_step.startswith(
+        "Use the version of the collection that began the restore (9.8.7 has written this last)."
+    )
+    assert "kubectl" in caught.value.next_step
+
+
+def test_one_that_names_no_version_says_so_too(api: FakeApi) -> None:
+    begun(api)
+    edited(api, phase=None, version=None)
+    with pytest.raises(CheError) as caught:
+        OpenJournal.find(api.cluster, "che")
+    assert caught.value.next_step.startswith("Use the version of the collection that began the restore. ")
+
+
+def test_it_says_which_version_has_written_it_last(api: FakeApi) -> None:
+    begun(api)
+    assert found(api).content.version == COLLECTION_VERSION
+    edited(api, version="0.0.1")
+    journal = found(api)
+    assert journal.content.version == "0.0.1"
+    journal.note(run="r2")
+    assert found(api).content.version == COLLECTION_VERSION
 
 
 @pytest.mark.parametrize(("phase", "between"), [(STAGE, True), (CUT_OVER, True), (ABORT, True), (RESTORED, False)])

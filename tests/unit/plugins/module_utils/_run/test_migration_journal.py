@@ -43,7 +43,7 @@ HELD = Migration(
     closed_at="2026-01-01T00:00:00Z",
     settled="{}",
     switched=True,
-    generation="3",
+    generations="3",
     outage_seconds=1.5,
     copied_again=True,
 )
@@ -91,14 +91,36 @@ def test_one_process_at_a_time_writes_it(api: FakeApi) -> None:
     assert (found(api).content.phase, found(api).content.run) == (CUT_OVER, "r2")
 
 
-@pytest.mark.parametrize("key", ["phase", "switched", "outage_seconds", "settled"])
-def test_one_that_somebody_has_broken_is_named(api: FakeApi, key: str) -> None:
-    OpenMigration.begin(api.cluster, "che", HELD)
+def edited(api: FakeApi, **changes: str | None) -> None:
     held = api.at(CONFIG_MAP, OpenMigration.NAME, "che")
     assert held is not None
-    del held["data"][key]
-    with pytest.raises(CheError, match=r"unfinished migration can't be read.*che-migration-journal"):
+    changed = {**held["data"], **changes}
+    held["data"] = {key: value for key, value in changed.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({key: None} for key in ("phase", "switched", "settled", "filled", "loaded", "marks", "generations")),
+        {"phase": "restored"},
+        {"more": "x"},
+    ],
+)
+def test_one_that_somebody_has_broken_is_named(api: FakeApi, changes: dict[str, str | None]) -> None:
+    OpenMigration.begin(api.cluster, "che", HELD)
+    edited(api, **changes)
+    with pytest.raises(CheError, match=r"unfinished migration can't be read.*che-migration-journal") as caught:
         OpenMigration.find(api.cluster, "che")
+    assert "version of the collection that began the migration (" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("outage_seconds", 0.0), ("copied_again", False), ("written", ""), ("version", "")]
+)
+def test_one_that_lacks_what_is_only_told_is_read(api: FakeApi, key: str, value: object) -> None:
+    OpenMigration.begin(api.cluster, "che", HELD)
+    edited(api, **{key: None})
+    assert getattr(found(api).content, key) == value
 
 
 @pytest.mark.parametrize("phase", ALL)

@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._snapsho
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import (
     Backup,
     PartRef,
+    Whose,
     catalogue,
     resolve,
 )
@@ -22,12 +23,22 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._tags impo
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
-def snapshot(start: str, minute: int, tags: tuple[str, ...], path: str = "/data", size: int | None = 100) -> Snapshot:
+OURS = Whose("eclipse-che")
+
+
+def snapshot(
+    start: str,
+    minute: int,
+    tags: tuple[str, ...],
+    path: str = "/data",
+    size: int | None = 100,
+    host: str = "eclipse-che",
+) -> Snapshot:
     return Snapshot(
         id=start.ljust(64, "0"),
         time=NOON + timedelta(minutes=minute),
         tags=tags,
-        hostname="eclipse-che",
+        hostname=host,
         paths=(path,),
         bytes=size,
         files=1,
@@ -43,12 +54,12 @@ def database(start: str, minute: int, run: str, name: str = "dbche") -> Snapshot
     return snapshot(start, minute, part_tags(run, "database", name))
 
 
-def seal(start: str, minute: int, run: str, parts: int, safety: bool = False) -> Snapshot:
-    return snapshot(start, minute, seal_tags(run, parts, safety), size=5)
+def seal(start: str, minute: int, run: str, parts: int, safety: bool = False, host: str = "eclipse-che") -> Snapshot:
+    return snapshot(start, minute, seal_tags(run, parts, safety), size=5, host=host)
 
 
 def legacy(start: str, minute: int) -> Snapshot:
-    return snapshot(start, minute, (), path="/tmp/che-backup-data")
+    return snapshot(start, minute, (), path="/tmp/che-backup-data", host="che-operator-5d8f-x2b")
 
 
 COMPLETE = [installation("a1", 1, "r1"), database("a2", 0, "r1"), seal("a3", 2, "r1", 2)]
@@ -162,13 +173,13 @@ BACKUPS = catalogue([*COMPLETE, seal("a4", 3, "r0", 0), installation("d1", 4, "r
     ],
 )
 def test_an_id_leads_to_a_backup(wanted: str, found: str) -> None:
-    assert resolve(BACKUPS, wanted).id[:2] == found
+    assert resolve(BACKUPS, wanted, OURS).id[:2] == found
 
 
 @pytest.mark.parametrize("wanted", ["", "ff", "A3", "a3".ljust(65, "0"), "r1", "a3\n", "latest "])
 def test_an_unknown_id_names_the_newest(wanted: str) -> None:
     with pytest.raises(CatalogueError, match="No backup has this id") as caught:
-        resolve(BACKUPS, wanted)
+        resolve(BACKUPS, wanted, OURS)
     assert caught.value.next_step == (
         "Choose another one; the newest are b1000000 of 2026-01-01 12:05 (legacy), "
         "d1000000 of 2026-01-01 12:04 (incomplete), a4000000 of 2026-01-01 12:03 (complete)."
@@ -178,18 +189,18 @@ def test_an_unknown_id_names_the_newest(wanted: str) -> None:
 
 def test_an_ambiguous_id_names_the_candidates() -> None:
     with pytest.raises(CatalogueError, match="start of 2 backups' ids") as caught:
-        resolve(BACKUPS, "a")
+        resolve(BACKUPS, "a", OURS)
     assert "a4".ljust(64, "0") in caught.value.next_step
     assert "a3".ljust(64, "0") in caught.value.next_step
 
 
 def test_parts_of_one_backup_are_not_ambiguous() -> None:
-    assert resolve(catalogue(COMPLETE), "a").id == COMPLETE[2].id
+    assert resolve(catalogue(COMPLETE), "a", OURS).id == COMPLETE[2].id
 
 
 def test_an_incomplete_backup_is_refused() -> None:
     with pytest.raises(CatalogueError, match="incomplete") as caught:
-        resolve(BACKUPS, "d1")
+        resolve(BACKUPS, "d1", OURS)
     assert "d1000000" in caught.value.on
     assert "d1000000" not in caught.value.next_step
     assert "a4000000" in caught.value.next_step
@@ -198,7 +209,7 @@ def test_an_incomplete_backup_is_refused() -> None:
 @pytest.mark.parametrize("wanted", ["latest", "a3"])
 def test_an_empty_repository(wanted: str) -> None:
     with pytest.raises(CatalogueError) as caught:
-        resolve([], wanted)
+        resolve([], wanted, OURS)
     assert "make a backup first" in caught.value.next_step
 
 
@@ -207,13 +218,74 @@ def test_latest_is_never_what_a_restore_saved_before_it_began() -> None:
     backups = catalogue([*COMPLETE, *safety])
 
     assert [backup.safety for backup in backups] == [True, False]
-    assert resolve(backups, "latest").id.startswith("a3")
-    assert resolve(backups, "e2").id.startswith("e2")
+    assert resolve(backups, "latest", OURS).id.startswith("a3")
+    assert resolve(backups, "e2", OURS).id.startswith("e2")
     with pytest.raises(CatalogueError, match="but safety backups of restores") as caught:
-        resolve(catalogue(safety), "latest")
+        resolve(catalogue(safety), "latest", OURS)
     assert "e2" in caught.value.next_step
 
 
 def test_latest_is_never_a_legacy_or_an_incomplete_one() -> None:
     with pytest.raises(CatalogueError, match="no complete backup"):
-        resolve(catalogue([legacy("b1", 1), installation("d1", 2, "r2")]), "latest")
+        resolve(catalogue([legacy("b1", 1), installation("d1", 2, "r2")]), "latest", OURS)
+
+
+def of(host: str, start: str, minute: int, safety: bool = False) -> Snapshot:
+    return seal(start, minute, f"r-{start}", 0, safety, host)
+
+
+def never() -> bool:
+    raise AssertionError("what is in the namespace is not asked for")
+
+
+MOVED = Whose("eclipse-che", moved=True, is_bare=never)
+BARE = Whose("eclipse-che", is_bare=lambda: True)
+OWN, OWN_SAFETY = of("eclipse-che", "a1", 1), of("eclipse-che", "a2", 9, safety=True)
+OTHER, OTHERS_OLDER, THIRD = of("che-b", "b1", 5), of("che-b", "b2", 4), of("che-c", "c1", 6)
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "whose", "found"),
+    [
+        ([OWN, OTHER, THIRD], Whose("eclipse-che", is_bare=never), "a1"),
+        ([OWN, OTHER, THIRD], BARE, "a1"),
+        ([OWN], MOVED, "a1"),
+        ([OTHERS_OLDER, OTHER], BARE, "b1"),
+        ([OTHERS_OLDER, OTHER, OWN_SAFETY], MOVED, "b1"),
+        ([OTHER, THIRD], Whose("che-b"), "b1"),
+        ([OTHER, legacy("d1", 9)], BARE, "b1"),
+    ],
+)
+def test_latest_is_that_of_the_namespace_or_clearly_meant(snapshots: list[Snapshot], whose: Whose, found: str) -> None:
+    assert resolve(catalogue(snapshots), "latest", whose).id[:2] == found
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "whose", "said"),
+    [
+        ([OTHERS_OLDER, OTHER], OURS, "no complete backup of the namespace 'eclipse-che', only of 'che-b'"),
+        ([OTHER, OWN_SAFETY], OURS, "no complete backup of the namespace 'eclipse-che', only of 'che-b'"),
+        ([OTHER, THIRD], BARE, "no complete backup of the namespace 'eclipse-che', only of 'che-c', 'che-b'"),
+        ([OTHER, THIRD], MOVED, "backups of several namespaces: 'che-c', 'che-b'"),
+        # Whether what the task says of a mapping still holds can't be told.
+        ([OWN, OTHER], MOVED, "backups of several namespaces: 'che-b', 'eclipse-che'"),
+    ],
+)
+def test_latest_is_asked_for_by_an_id_where_it_may_be_another_installation_s(
+    snapshots: list[Snapshot], whose: Whose, said: str
+) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        resolve(catalogue(snapshots), "latest", whose)
+    assert said in caught.value.what
+    assert "b1000000 of 2026-01-01 12:05 (namespace 'che-b')" in caught.value.next_step
+    assert "b2" not in caught.value.next_step
+
+
+def test_an_id_leads_to_another_namespace_s_backup_all_the_same() -> None:
+    assert resolve(catalogue([OWN, OTHER]), "b1", OURS).namespace == "che-b"
+
+
+def test_a_legacy_one_is_of_no_namespace_that_is_known() -> None:
+    (backup,) = catalogue([legacy("d1", 1)])
+    assert backup.namespace == ""
+    assert resolve([backup], "d1", OURS) is backup

@@ -28,6 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import (
     DatabaseProperties,
     DefaultPrivileges,
+    Extension,
     Grant,
     Setting,
 )
@@ -62,6 +63,7 @@ figures = st.builds(
         grants,
         st.lists(st.builds(Setting, texts, texts, texts), max_size=2).map(tuple),
         st.lists(st.builds(DefaultPrivileges, texts, texts, keywords, grants), max_size=2).map(tuple),
+        st.lists(st.builds(Extension, texts, texts), max_size=2).map(tuple),
     ),
 )
 installation_parts = st.builds(
@@ -141,6 +143,7 @@ EXAMPLE = Manifest(
                     (Grant("pgche", "CONNECT", False),),
                     (Setting("pgche", "work_mem", "8MB"),),
                     (DefaultPrivileges("pgche", "che", "TABLES", (Grant("", "SELECT", False),)),),
+                    (Extension("pg_stat_statements", "public"),),
                 ),
             ),
         ),
@@ -167,7 +170,7 @@ FIELDS = leaves(DOCUMENT)
 # A map of digests has no field of a fixed name.
 # Backups of the first versions do not say of which cluster they are, nor where databases were that they lack.
 PLACES = ("installation", "databases")
-REQUIRED = [path for path in FIELDS if path[-1] not in ("Secret/x", "clusterId") and path != PLACES]
+REQUIRED = [path for path in FIELDS if path[-1] not in ("Secret/x", "clusterId", "extensions") and path != PLACES]
 
 
 def changed(path: tuple[Any, ...], value: object) -> bytes:
