@@ -34,7 +34,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._seal import
     seal,
     send_installation,
 )
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
@@ -74,7 +74,9 @@ def back_up(cluster: Cluster, request: BackupRequest) -> dict[str, Any]:
             )
         server = new_server or (told_server(repository) if repository else {})
         with run.stage("collect", "Collecting Che installation data"):
-            installation = collect(cluster, request.namespace, request.che_cluster, request.database)
+            installation = collect(
+                cluster, request.namespace, request.che_cluster, request.database, missing=request.missing
+            )
             run.warnings += [
                 f"The CheCluster names {missing}, which does not exist." for missing in installation.missing_references
             ]
@@ -170,7 +172,7 @@ def told_about(run: Run) -> Iterator[None]:
     """A failed task returns the run's id, stages and warnings as a successful one does."""
     try:
         yield
-    except CheError as error:
+    except Halt as error:
         error.facts.update(run_id=run.run_id, stages=run.record.as_result()["stages"], warnings=run.warnings)
         raise
 

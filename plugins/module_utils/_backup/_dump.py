@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation, pod_user
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
@@ -19,13 +19,14 @@ from ansible_collections.community.che.plugins.module_utils._database._log impor
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
+from ansible_collections.community.che.plugins.module_utils._kube._pods import address_past_service
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._run._record import OUR_LABELS
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 
 #: What dumps an external database where nothing else is said; its programs know servers from 9.2 to 15.
 DATABASE_IMAGE = "quay.io/sclorg/postgresql-15-c9s:latest"
-RETRY = "Run the task again; nothing half-made counts as a backup."
+_DUMP_AGAIN = "Run the task again; nothing half-made counts as a backup."
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,12 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
     request, namespace = work.request, work.request.namespace
     deployment = work.installation.deployment(database.deployment)
     options = job_options(work.cluster, namespace, deployment, request.run_id, request.jobs, work.deadline)
+    endpoint = endpoint_of(database, namespace, work.installation.authorities)
+    if deployment and request.missing:
+        # The server's probe may open the database that is missing.
+        endpoint = replace(endpoint, host=address_past_service(work.cluster, deployment) or endpoint.host)
     plan = dump_job(
-        endpoint_of(database, namespace, work.installation.authorities),
+        endpoint,
         work.repository.job_access,
         tags=part_tags(request.run_id, "database", database.name),
         host=namespace,
@@ -72,7 +77,7 @@ def _dump(work: DumpWork, database: Database) -> DumpedDatabase:
     try:
         return DumpedDatabase(database, parse_dump_log(run_job(work.cluster, plan.job, plan.secret, work.deadline)))
     except JobFailed as failure:
-        raise own_words(failure, f"database {database.name}") from None
+        raise own_words(failure, f"database {database.name}", _DUMP_AGAIN) from None
     except DatabaseError as failure:
         failure.on = failure.on or f"database {database.name}"
         raise
@@ -123,11 +128,17 @@ def job_options(
     )
 
 
-def own_words(failure: JobFailed, on: str) -> JobFailed:
-    """A Job's failure as its own script tells it; as Kubernetes tells it where the script had no say."""
+def own_words(failure: JobFailed, on: str, otherwise: str = "Run the task again.") -> JobFailed:
+    """A Job's failure as its own script tells it; as Kubernetes tells it where the script had no say.
+
+    Args:
+        failure: The failure, with the Job's log.
+        on: What it is about.
+        otherwise: What to do where nothing better is known.
+    """
     told = job_error(failure.log)
     if told:
-        return JobFailed(told.message, on, told.next_step or RETRY, log=failure.log)
+        return JobFailed(told.message, on, told.next_step or otherwise, log=failure.log)
     last = failure.log.strip().rpartition("\n")[2][-500:]
     what = f"{failure.what}; it said last: {last}" if last else failure.what
-    return JobFailed(what, on, failure.next_step or RETRY, log=failure.log)
+    return JobFailed(what, on, failure.next_step or otherwise, log=failure.log)

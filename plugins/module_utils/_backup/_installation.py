@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ansible_collections.community.che.plugins.module_utils._che._authorities import trusted_authorities
@@ -15,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._che._databases impo
     find_databases,
     find_external_databases,
 )
+from ansible_collections.community.che.plugins.module_utils._che._lost_servers import require_servers
 from ansible_collections.community.che.plugins.module_utils._che._selection import Skipped, select
 from ansible_collections.community.che.plugins.module_utils._che._strip import strip
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
@@ -37,6 +39,8 @@ _NONROOT = 65532
 # Which databases a backup dumps; the first three are what a task may say.
 EMBEDDED, EXTERNAL, SKIP, ONLY_EMBEDDED = "embedded", "external", "skip", "only embedded"
 
+_WITHOUT = "Or set database to skip, to have the objects alone."
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -44,7 +48,7 @@ class Installation:
 
     Args:
         databases: Those that are dumped.
-        left_databases: Those that are not, as was asked for.
+        left_databases: Those that are not, as was asked for, or as their servers do not have them.
         authorities: The certificates (PEM) of the authorities that Che trusts.
     """
 
@@ -64,7 +68,9 @@ class Installation:
         return next((item for item in self.deployments if item["metadata"]["name"] == name), None)
 
 
-def collect(cluster: Cluster, namespace: str, name: str | None, database: str = EMBEDDED) -> Installation:
+def collect(
+    cluster: Cluster, namespace: str, name: str | None, database: str = EMBEDDED, *, missing: Collection[str] = ()
+) -> Installation:
     """Read an installation.
 
     Args:
@@ -74,9 +80,11 @@ def collect(cluster: Cluster, namespace: str, name: str | None, database: str = 
         database: Which databases are to be dumped: ``EMBEDDED`` for those that the operator runs, when these are all;
             ``EXTERNAL`` for those of others too; ``ONLY_EMBEDDED`` for those that the operator runs, whatever others
             there are; ``SKIP`` for none.
+        missing: The databases, by role, that their servers do not have.
 
     Raises:
-        CheError: There is no CheCluster, or several; credentials are missing; ``EMBEDDED`` leaves a database out.
+        CheError: There is no CheCluster, or several; credentials or servers are missing; ``EMBEDDED`` leaves a database
+            out.
         Forbidden: The credentials lack a permission.
     """
     che_cluster = CheCluster(find_che_cluster(cluster, namespace, name))
@@ -93,7 +101,11 @@ def collect(cluster: Cluster, namespace: str, name: str | None, database: str = 
     selection = select(candidates, che_cluster)
     embedded = find_databases(che_cluster, deployments, secrets)
     external = find_external_databases(che_cluster, deployments, secrets)
-    dumped = {EMBEDDED: embedded, ONLY_EMBEDDED: embedded, EXTERNAL: (*external, *embedded), SKIP: ()}[database]
+    if database in (EMBEDDED, EXTERNAL):
+        names = {secret["metadata"]["name"] for secret in secrets}
+        require_servers(che_cluster, (*external, *embedded), names, _WITHOUT)
+    chosen = {EMBEDDED: embedded, ONLY_EMBEDDED: embedded, EXTERNAL: (*external, *embedded), SKIP: ()}[database]
+    dumped = tuple(item for item in chosen if item.role not in missing)
     return Installation(
         che_cluster=che_cluster,
         infrastructure=infrastructure(cluster),
@@ -127,6 +139,12 @@ def find_che_cluster(cluster: Cluster, namespace: str, name: str | None) -> Obje
         )
     names = ", ".join(item["metadata"]["name"] for item in found)
     raise CheError(f"There are several CheClusters: {names}", f"namespace {namespace}", "Name one with che_cluster.")
+
+
+def has_che_cluster(cluster: Cluster, namespace: str) -> bool:
+    """Whether a namespace has any CheCluster; where the kind is not served any more, none is left."""
+    kind = served_che_cluster_kind(cluster)
+    return kind is not None and any(True for _found in cluster.list(kind, namespace))
 
 
 def served_che_cluster_kind(cluster: Cluster) -> Kind | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
 from ansible_collections.community.che.plugins.module_utils._backup._seal import MANIFEST_LIMIT
+from ansible_collections.community.che.plugins.module_utils._backup._whose import whose_latest
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
@@ -63,7 +64,7 @@ def tell(cluster: Cluster, request: InfoRequest) -> dict[str, Any]:
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
     backups = repository.backups()
     if request.id:
-        chosen = resolve(backups, request.id)
+        chosen = resolve(backups, request.id, whose_latest(cluster, request.namespace))
         found = [{**_shown(chosen), **_details(chosen, repository)}]
     else:
         found = [_shown(backup) for backup in backups]
@@ -108,6 +109,7 @@ def _shown(backup: Backup) -> dict[str, Any]:
         "run_id": backup.run,
         "state": backup.state,
         "safety": backup.safety,
+        "namespace": backup.namespace,
         "created": backup.created.isoformat(),
         "parts": [
             {"kind": part.kind, "name": part.name, "snapshot": part.snapshot, "bytes": part.bytes}

@@ -47,7 +47,7 @@ class BackupRequest:
 
     ``timeout`` is in seconds. ``beside_legacy`` allows writing into a repository that holds the old operator's
     snapshots. ``safety`` says that a restore makes it, of what is there before. ``database`` says which databases are
-    dumped, see ``collect``.
+    dumped, see ``collect``. ``missing`` names those by role whose servers do not have them.
     """
 
     namespace: str
@@ -61,6 +61,7 @@ class BackupRequest:
     check_mode: bool
     safety: bool = False
     database: str = EMBEDDED
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, params: Mapping[str, Any], check_mode: bool) -> BackupRequest:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ansible_collections.community.che.plugins.module_utils._backup._dump import DumpedDatabase
 from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._repository._restic import BackupSummary
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
 from ansible_collections.community.che.plugins.module_utils._snapshot._info import BackupInfo
@@ -129,7 +129,7 @@ def seal(
         read_back = repository.restic.dump(summary.snapshot_id, FILE_NAME, MANIFEST_LIMIT)
         if read_back != text.encode():
             raise CheError("The seal read back differs from what was sent", f"snapshot {summary.snapshot_id[:8]}")
-    except CheError as error:
+    except Halt as error:
         _take_away(repository, summary.snapshot_id, error)
         raise
     return manifest, summary.snapshot_id
@@ -143,7 +143,7 @@ def database_places(installation: Installation) -> tuple[DatabasePlace, ...]:
     )
 
 
-def _take_away(repository: Repository, snapshot_id: str, reason: CheError) -> None:
+def _take_away(repository: Repository, snapshot_id: str, reason: Halt) -> None:
     try:
         repository.restic.forget_ids([snapshot_id])
     except CheError:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._backup._whose import whose_latest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
@@ -31,10 +32,18 @@ from ansible_collections.community.che.plugins.module_utils._repository._restic_
 from ansible_collections.community.che.plugins.module_utils._repository._s3_server import AwsS3Server
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions, options_from
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import COMPLETE, Backup
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import (
+    COMPLETE,
+    LATEST,
+    Backup,
+    resolve,
+)
+from ansible_collections.community.che.plugins.module_utils._snapshot._errors import CatalogueError
 from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
 
 FORMAT = 1
+# What a cluster may need to be told about the Jobs of a restore, as where its nodes reach no registry but a mirror.
+JOB_OPTIONS = ("restic_image", "rclone_image", "database_image", "image_pull_secrets", "run_as_user")
 KIT = "recovery_kit"
 _TEMPLATE = re.compile(r"\{[{%#]")
 _HEAD = """\
@@ -47,12 +56,13 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class KitRequest:
-    """Which repository the kit is for, and how many backups it names."""
+    """Which repository the kit is for, how many backups it names, and what of ``JOB_OPTIONS`` it hands on."""
 
     namespace: str
     server: ServerOptions
     backups: int
     restic_path: str
+    jobs: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, params: Mapping[str, Any]) -> KitRequest:
@@ -64,6 +74,7 @@ class KitRequest:
             server=options_from(params, params["backup_server"]),
             backups=params["backups"],
             restic_path=params["restic_path"],
+            jobs={name: params[name] for name in JOB_OPTIONS if params.get(name) not in (None, "", [])},
         )
 
 
@@ -75,7 +86,8 @@ def make_kit(cluster: Cluster, request: KitRequest) -> dict[str, Any]:
         what it takes for a secret. The action plugin takes that out before anybody sees it.
 
     Raises:
-        CheError: The server can't be chosen, reached or opened, or the repository has no complete backup.
+        CheError: The server can't be chosen, reached or opened, or the repository has no backup that a restore takes
+            unasked.
     """
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
     if repository.internal:
@@ -84,10 +96,9 @@ def make_kit(cluster: Cluster, request: KitRequest) -> dict[str, Any]:
             repository.location,
             "Configure a backup server outside of the cluster, back up there, and make a kit for that.",
         )
-    complete = [backup for backup in repository.backups() if backup.state == COMPLETE]
-    if not complete:
-        raise CheError("The repository has no complete backup yet", repository.location, "Make one first.")
-    named = complete[: request.backups]
+    backups = repository.backups()
+    newest = _newest(cluster, request.namespace, backups)
+    named = _named(backups, newest, request.backups)
     return {
         "changed": False,
         "backup_server": {
@@ -95,28 +106,55 @@ def make_kit(cluster: Cluster, request: KitRequest) -> dict[str, Any]:
             "repository": repository.location,
             "chosen_because": repository.chosen_because,
         },
+        "id": newest.id,
         "backups": [_told(backup) for backup in named],
-        "kit": base64.b64encode(kit_text(request.namespace, repository, named).encode()).decode("ascii"),
+        "kit": base64.b64encode(kit_text(request, repository, named, newest).encode()).decode("ascii"),
     }
 
 
-def kit_text(namespace: str, repository: Repository, backups: list[Backup]) -> str:
-    """The kit as YAML, in the clear."""
+def _newest(cluster: Cluster, namespace: str, backups: Sequence[Backup]) -> Backup:
+    """What a restore takes unasked: never what an earlier one threw away, which an id would bring back."""
+    try:
+        return resolve(backups, LATEST, whose_latest(cluster, namespace))
+    except CatalogueError as error:
+        error.next_step = "Make a backup of this namespace first, or give the namespace whose backups the kit is for."
+        raise
+
+
+def _named(backups: Sequence[Backup], newest: Backup, most: int) -> list[Backup]:
+    """The newest complete ones, and among them the one that the commands name."""
+    complete = [backup for backup in backups if backup.state == COMPLETE]
+    named = complete[:most]
+    return named if newest in named else [*named[:-1], newest]
+
+
+def kit_text(request: KitRequest, repository: Repository, backups: Sequence[Backup], newest: Backup) -> str:
+    """The kit as YAML, in the clear.
+
+    Args:
+        request: What it is for.
+        repository: Where the backups are.
+        backups: Those that it names.
+        newest: The one among these that its commands restore.
+    """
     variables = {f"che_{name}": value for name, value in server_variables(repository.access).items()}
+    # The playbook has no names of its own for these; the role's do as well.
+    jobs = {f"restore_{name}": value for name, value in request.jobs.items()}
     return _HEAD + _as_variables(
         {
-            "che_namespace": namespace,
+            "che_namespace": request.namespace,
             **variables,
+            **jobs,
             KIT: {
                 "format": FORMAT,
                 "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "made_by": f"community.che {COLLECTION_VERSION}",
-                "needs": _needs(repository.access),
+                "needs": _needs(repository.access, request),
                 "backup_server": repository.server_name,
                 "server": {repository.access.server.kind: dict(repository.access.server.to_spec())},
                 "repository_id": repository.id,
                 "backups": [_told(backup) for backup in backups],
-                "commands": _commands(backups[0]),
+                "commands": _commands(newest),
                 "without_ansible": _by_restic_alone(repository.access),
             },
         }
@@ -157,14 +195,19 @@ def server_variables(access: Access) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def _needs(access: Access) -> list[str]:
-    """What has to be installed where the commands are run."""
+def _needs(access: Access, request: KitRequest) -> list[str]:
+    """What has to be there: first what is to be installed where the commands are run."""
     by_kind = {AwsS3Server.kind: ["the Python package awscrt"], SftpServer.kind: ["the OpenSSH client"]}
+    pulls = ", ".join(request.jobs.get("image_pull_secrets", ()))
     return [
         "ansible-core",
+        f"the collection community.che {COLLECTION_VERSION}: the first command takes it from Ansible Galaxy. Where "
+        "that lacks it, or is out of reach, give that command the folder of its sources instead of its name, or the "
+        "archive that `ansible-galaxy collection build` makes of them; keep one beside this file",
         "the Python packages kubernetes and PyYAML",
         f"restic {dotted(MINIMUM_VERSION)} or newer",
         *by_kind.get(access.server.kind, []),
+        *([f"in the namespace {request.namespace} the Secrets to pull images with: {pulls}"] if pulls else []),
     ]
 
 
@@ -172,7 +215,8 @@ def _commands(newest: Backup) -> list[str]:
     """What to run, one after the other; each asks for the vault password."""
     kit = "-e @kit.yml --ask-vault-pass"
     return [
-        "ansible-galaxy collection install community.che",
+        # A restore that another version has begun is best gone on with by that one.
+        f"ansible-galaxy collection install community.che:=={COLLECTION_VERSION}",
         f"ansible-playbook community.che.list_backups {kit}",
         f"ansible-playbook community.che.verify_backups {kit}",
         f"ansible-playbook community.che.restore {kit} -e che_backup_id={newest.id[:8]} --check --diff",
@@ -236,6 +280,8 @@ def _as_variables(content: Mapping[str, Any]) -> str:
 def _told(backup: Backup) -> dict[str, Any]:
     return {
         "id": backup.id,
+        "namespace": backup.namespace,
+        "safety": backup.safety,
         "created": backup.created.isoformat(timespec="seconds"),
         "parts": [{"kind": part.kind, "name": part.name, "snapshot": part.snapshot} for part in backup.parts],
     }

@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, UsageError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._lease import held_lease
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
@@ -206,7 +206,7 @@ def _step(work: Work, name: str) -> Iterator[None]:
     """An error carries the step's name, and how far the change has come."""
     try:
         yield
-    except CheError as error:
+    except Halt as error:
         error.stage = error.stage or name
         error.facts.update(told_so_far(work))
         if work.changed and not error.next_step:

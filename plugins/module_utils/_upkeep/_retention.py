@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
@@ -136,7 +136,7 @@ def _carry_out(work: _Work, decision: Decision) -> set[str]:
         if decision.seals or decision.parts(()):
             _remove(work, decision)
         _prune(work)
-    except CheError as error:
+    except Halt as error:
         _tell_what_is_gone(work, decision, meant, error)
         raise
     return meant - set(work.restic(read_only=True).snapshot_ids())
@@ -210,11 +210,11 @@ def _prune(work: _Work) -> None:
     work.freed_bytes, work.pruned = pruned.freed_bytes, pruned.changes
 
 
-def _tell_what_is_gone(work: _Work, decision: Decision, meant: set[str], error: CheError) -> None:
+def _tell_what_is_gone(work: _Work, decision: Decision, meant: set[str], error: Halt) -> None:
     """A failed task says what it has removed all the same."""
     try:
         gone = meant - set(work.restic(read_only=True).snapshot_ids())
-    except CheError:
+    except Halt:
         error.next_step = f"{error.next_step} What was removed until then could not be listed.".strip()
         return
     error.facts.update(_result(work, decision, gone))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._backup._whose import whose_latest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
@@ -19,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue
     LATEST,
     LEGACY,
     Backup,
+    Whose,
     catalogue,
     resolve,
 )
@@ -54,7 +56,8 @@ def verify(cluster: Cluster, request: VerifyRequest) -> dict[str, Any]:
         CheError: The verification could not be carried out, which says nothing about the backups.
     """
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
-    findings = _look(repository, request, Deadline(request.timeout))
+    whose = whose_latest(cluster, request.namespace)
+    findings = _look(repository, request, whose, Deadline(request.timeout))
     result = _result(repository, request, findings)
     if findings.failing or findings.report.errors or findings.unreadable:
         error = VerificationFailed(
@@ -73,7 +76,7 @@ def verify(cluster: Cluster, request: VerifyRequest) -> dict[str, Any]:
     return result
 
 
-def _look(repository: Repository, request: VerifyRequest, deadline: Deadline) -> _Findings:
+def _look(repository: Repository, request: VerifyRequest, whose: Whose, deadline: Deadline) -> _Findings:
     stale_locks = 0
     if request.lock:
         stale_locks = caretaker(repository, request.restic_path, deadline.left, read_only=False).release_stale_locks()
@@ -90,7 +93,7 @@ def _look(repository: Repository, request: VerifyRequest, deadline: Deadline) ->
     # restic says which of its own files are broken. Which backups those belong to is found by reading all of them.
     reads = request.reads or damaged
     backups = catalogue(snapshots.values())
-    chosen = _chosen(backups, ALL if damaged else request.id)
+    chosen = _chosen(backups, ALL if damaged else request.id, whose)
     verdicts = []
     for backup in [*(_passed_over(backups, chosen) if request.id == LATEST else ()), *chosen]:
         restic = caretaker(repository, request.restic_path, deadline.left, read_only=True)
@@ -100,8 +103,8 @@ def _look(repository: Repository, request: VerifyRequest, deadline: Deadline) ->
     return _Findings(report, tuple(sorted(unreadable)), tuple(verdicts), stale_locks)
 
 
-def _chosen(backups: Sequence[Backup], wanted: str) -> Sequence[Backup]:
-    return backups if wanted == ALL else [resolve(backups, wanted)]
+def _chosen(backups: Sequence[Backup], wanted: str, whose: Whose) -> Sequence[Backup]:
+    return backups if wanted == ALL else [resolve(backups, wanted, whose)]
 
 
 def _passed_over(backups: Sequence[Backup], chosen: Sequence[Backup]) -> list[Backup]:
@@ -151,6 +154,7 @@ def _told(verdict: BackupVerdict) -> dict[str, Any]:
         "id": verdict.backup.id,
         "short_id": verdict.backup.id[:8],
         "run_id": verdict.backup.run,
+        "namespace": verdict.backup.namespace,
         "created": verdict.backup.created.isoformat(),
         "verdict": verdict.verdict,
         "problems": list(verdict.problems),

@@ -6,24 +6,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._backup import _back_up, _dump
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up
 from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, Interrupted
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
-from ansible_collections.community.che.plugins.module_utils._module import Interrupted
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, CONFIG_MAP, SECRET
 from ansible_collections.community.che.plugins.module_utils._repository._errors import ServerFault
 from ansible_collections.community.che.plugins.module_utils._run._journal import CUT_OVER, Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
-from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Manifest
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import DatabasePlace, Manifest
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
-from unit.che_objects import FIGURES, dump_log, error_log, install
+from unit.che_objects import FIGURES, dump_log, encoded, error_log, install
 from unit.fake_api import FakeApi
 from unit.fake_backup import a_request
 from unit.fake_restic import REPOSITORY_ID, FakeRestic, a_repository
@@ -113,6 +112,21 @@ def test_the_manifest_says_what_was_saved(api: FakeApi, restic: FakeRestic, requ
     assert set(installation.objects or {}) == set(result["saved"])
     assert database.database == FIGURES
     assert {part.snapshot for part in manifest.parts} == {part["snapshot"] for part in result["parts"]}
+
+
+@pytest.mark.parametrize("choice", ["external", "skip"])
+def test_the_manifest_says_where_a_database_of_somebody_else_s_is_and_whether_it_was_saved(
+    api: FakeApi, restic: FakeRestic, choice: str
+) -> None:
+    place = {"externalDb": True, "chePostgresHostName": "db.example", "chePostgresPort": "6432"}
+    install(api, CHE_CLUSTER_V1, database=False, spec={"database": place})
+    api.add(SECRET, "postgres-credentials", "che", data=encoded(user="pgche", password="s3cret-external"))
+
+    result = back_up(api.cluster, a_request(database=choice))
+
+    held = Manifest.from_json(restic.files[result["id"]]["manifest.json"]).installation.databases
+    assert held == (DatabasePlace("che", "dbche", "db.example", 6432, saved=choice == "external"),)
+    assert result["databases"] == [asdict(found) for found in held]
 
 
 def test_an_installation_without_a_database_is_a_complete_backup_too(api: FakeApi, restic: FakeRestic) -> None:
@@ -221,7 +235,7 @@ def test_objects_that_come_back_changed_leave_no_seal(
 
 @pytest.mark.parametrize("error", [ServerFault("The server is down"), Interrupted("The task was stopped")])
 def test_a_seal_that_cannot_be_read_back_is_taken_away(
-    api: FakeApi, restic: FakeRestic, request_: BackupRequest, error: CheError
+    api: FakeApi, restic: FakeRestic, request_: BackupRequest, error: Halt
 ) -> None:
     restic.errors["dump"] = error
 

@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 from ansible_collections.community.che.plugins.module_utils._backup._request import JobChoices
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import POD
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from unit.che_objects import dump_log, error_log, install
 from unit.fake_api import FakeApi, FakeClock
@@ -61,7 +62,9 @@ def test_a_job_for_an_external_server_takes_after_nothing_in_the_cluster(api: Fa
     assert options.run_as_user is not None and options.run_as_user > 0
 
 
-def run(api: FakeApi, monkeypatch: pytest.MonkeyPatch, outcome: str | Exception) -> list[Any]:
+def run(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, outcome: str | Exception, missing: tuple[str, ...] = ()
+) -> list[Any]:
     install(api)
     seen: list[Any] = []
 
@@ -73,7 +76,8 @@ def run(api: FakeApi, monkeypatch: pytest.MonkeyPatch, outcome: str | Exception)
 
     monkeypatch.setattr(_dump, "run_job", run_job)
     restic = FakeRestic()
-    work = DumpWork(api.cluster, collect(api.cluster, "che", None), a_repository(restic), a_request(), Deadline(60))
+    request, installation = a_request(missing=missing), collect(api.cluster, "che", None)
+    work = DumpWork(api.cluster, installation, a_repository(restic), request, Deadline(60))
     return [dump_databases(work), *seen]
 
 
@@ -88,6 +92,19 @@ def test_every_database_is_dumped_and_read(api: FakeApi, monkeypatch: pytest.Mon
     assert environment["PGHOST"] == "openvsx-database.che.svc"
     assert "s3cret-db" not in str(job)
     assert "s3cret-db" in str(secret)
+
+
+@pytest.mark.parametrize(("missing", "host"), [(("che",), "10.1.2.3"), ((), "openvsx-database.che.svc")])
+def test_a_server_that_is_not_ready_for_want_of_another_database_is_reached_past_its_service(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], host: str
+) -> None:
+    status = {"podIP": "10.1.2.3", "containerStatuses": [{"state": {"running": {}}}]}
+    api.add(POD, "p", "che", metadata={"labels": {"app": "db"}}, status=status)
+
+    _dumped, (job, _secret) = run(api, monkeypatch, dump_log("b" * 64), missing)
+
+    environment = {item["name"]: item["value"] for item in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert environment["PGHOST"] == host
 
 
 def test_a_failure_is_told_in_the_script_s_words(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +139,15 @@ def test_the_words_of_a_failure(log: str, words: str) -> None:
     assert words in str(told)
     assert told.next_step
     assert told.log == log
+
+
+def test_what_to_do_is_what_fits_the_job_where_its_words_give_no_advice() -> None:
+    log = error_log("load", "something else")
+    assert (
+        own_words(JobFailed("x", log=log), "database dbche", "Look at the backup.").next_step == "Look at the backup."
+    )
+    advised = own_words(JobFailed("x", log=error_log("load", "no space left on device")), "d", "Look at the backup.")
+    assert "Make room" in advised.next_step
 
 
 def test_the_words_of_a_failure_are_bounded() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._backup._installation import (
+    EMBEDDED,
+    EXTERNAL,
+    SKIP,
     che_cluster_kind,
     collect,
     find_che_cluster,
@@ -75,6 +78,14 @@ def install_external(api: FakeApi) -> None:
     api.add(SECRET, "postgres-credentials", "che", metadata={"labels": PART_OF}, data=data)
     bundle = {"app.kubernetes.io/component": "ca-bundle"}
     api.add(CONFIG_MAP, "corporate", "che", metadata={"labels": bundle}, data={"ca.crt": f"# ours\n{CERTIFICATE}"})
+
+
+@pytest.mark.parametrize("choice", [EMBEDDED, EXTERNAL])
+def test_a_database_whose_server_is_not_there_is_not_left_out(api: FakeApi, choice: str) -> None:
+    install(api, CHE_CLUSTER_V1, database=False)
+    with pytest.raises(CheError, match=r"The server of Che's database is not there.*Or set database to skip"):
+        collect(api.cluster, "che", None, choice)
+    assert collect(api.cluster, "che", None, SKIP).databases == ()
 
 
 def test_an_external_database_is_neither_left_out_nor_dumped_unasked(api: FakeApi) -> None:

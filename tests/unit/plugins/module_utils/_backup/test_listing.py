@@ -24,11 +24,10 @@ from ansible_collections.community.che.plugins.module_utils._run._record import 
 )
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
-from unit.fake_api import FakeApi, FakeClock, Request
+from unit.che_objects import install
+from unit.fake_api import FakeApi, FakeClock, Request, failure
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
-
-NOW = datetime.now(timezone.utc)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def ask(**fields: Any) -> InfoRequest:
 
 
 def record(state: str = IN_PROGRESS, stages: int = 1, age: float = 0, run_id: str = "r1") -> Record:
-    moment = (NOW - timedelta(seconds=age)).isoformat()
+    moment = (datetime.now(timezone.utc) - timedelta(seconds=age)).isoformat()
     entered = tuple(Stage(f"s{number}", "m", moment) for number in range(stages))
     return Record(run_id, "backup", state, started=moment, renewed=moment, stages=entered)
 
@@ -77,6 +76,7 @@ def test_backups_are_told_newest_first_with_their_state(api: FakeApi, restic: Fa
         ("incomplete", "r2"),
         ("complete", "r1"),
     ]
+    assert [backup["namespace"] for backup in told["backups"]] == ["", "che", "che"]
     last = told["backups"][-1]
     assert (last["id"], last["short_id"]) == (complete, complete[:8])
     assert [part["kind"] for part in last["parts"]] == ["database", "installation"]
@@ -92,6 +92,28 @@ def test_one_backup_is_told_with_what_its_manifest_says(api: FakeApi, restic: Fa
         assert "ConfigMap/custom" in told["objects"]
         assert told["tables"] == {"openvsx": {"public.extension": 3}}
         assert (told["namespace"], told["che_version"]) == ("che", "7.122.0")
+
+
+@pytest.mark.parametrize("there", ["nothing", "a Che", "who knows"])
+def test_latest_is_another_namespace_s_only_where_no_che_can_be_meant(
+    api: FakeApi, restic: FakeRestic, there: str
+) -> None:
+    complete = make_backup(restic)
+    restic.taken = [replace(snapshot, hostname="che-b") for snapshot in restic.taken]
+    if there != "nothing":
+        install(api)
+    if there == "who knows":
+        api.react("get", "/checlusters$", lambda _request: _forbid())
+
+    if there == "nothing":
+        assert [backup["id"] for backup in tell(api.cluster, ask(id="latest"))["backups"]] == [complete]
+    else:
+        with pytest.raises(CheError, match="only of 'che-b'"):
+            tell(api.cluster, ask(id="latest"))
+
+
+def _forbid() -> None:
+    raise failure(403, "checlusters is forbidden")
 
 
 def test_an_unknown_id_is_refused(api: FakeApi, restic: FakeRestic) -> None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pytest
 import yaml
@@ -21,12 +23,20 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 from ansible_collections.community.che.plugins.module_utils._repository._sftp_server import SftpServer
 from ansible_collections.community.che.plugins.module_utils._server._credentials import given_credentials
 from ansible_collections.community.che.plugins.module_utils._server._options import options_from
+from ansible_collections.community.che.plugins.module_utils._snapshot._tags import seal_tags
+from ansible_collections.community.che.plugins.module_utils._upkeep import _kit
 from ansible_collections.community.che.plugins.module_utils._upkeep._kit import (
+    KitRequest,
     _as_variables,
     _by_restic_alone,
     _needs,
+    make_kit,
     server_variables,
 )
+from ansible_collections.community.che.plugins.module_utils._version import COLLECTION_VERSION
+from unit.fake_api import FakeApi
+from unit.fake_backup import make_backup
+from unit.fake_restic import FakeRestic, a_repository
 from unit.ssh_keys import private_key, public_key
 
 KEYS = S3Keys("AKID", "secret/+key")
@@ -117,5 +127,81 @@ def test_without_ansible_and_without_files_restic_comes_first() -> None:
     ],
 )
 def test_what_has_to_be_installed_is_said_for_each_kind(access: Access, needed: list[str]) -> None:
-    assert _needs(access)[3:] == needed
-    assert any(one.startswith("restic 0.") for one in _needs(access))
+    needs = _needs(access, asked())
+    assert needs[4:] == needed
+    assert any(one.startswith("restic 0.") for one in needs)
+    assert f"collection community.che {COLLECTION_VERSION}:" in needs[1]
+
+
+def asked(**options: Any) -> KitRequest:
+    params = {"namespace": "che", "backup_server": None, "backups": 10, "restic_path": "restic", **options}
+    return KitRequest.read(params)
+
+
+@pytest.fixture
+def restic(monkeypatch: pytest.MonkeyPatch) -> FakeRestic:
+    fake = FakeRestic()
+    monkeypatch.setattr(_kit, "open_repository", lambda *_args, **_options: a_repository(fake))
+    return fake
+
+
+def opened(made: dict[str, Any]) -> dict[str, Any]:
+    """A kit's variables."""
+    content: dict[str, Any] = yaml.safe_load(base64.b64decode(made["kit"]))
+    return content
+
+
+def restored(made: dict[str, Any]) -> set[str]:
+    """The ids in a kit's commands."""
+    commands = opened(made)["recovery_kit"]["commands"]
+    return {word.partition("=")[2] for line in commands for word in line.split() if word.startswith("che_backup_id=")}
+
+
+@pytest.mark.parametrize("most", [1, 2, 10])
+def test_the_commands_never_restore_what_a_restore_has_thrown_away(api: FakeApi, restic: FakeRestic, most: int) -> None:
+    good = make_backup(restic)
+    thrown_away = [make_backup(restic, run=run, safety=True) for run in ("r2-safety", "r3-safety")]
+
+    made = make_kit(api.cluster, asked(backups=most))
+
+    assert (made["id"], restored(made)) == (good, {good[:8]})
+    newest_first = [*reversed(thrown_away), good]
+    assert [each["id"] for each in made["backups"]] == [*newest_first[: min(most, 3) - 1], good]
+    told = opened(made)["recovery_kit"]["backups"]
+    assert {each["id"] for each in told if each["safety"]} == {each["id"] for each in told} - {good}
+
+
+def test_the_commands_restore_what_is_of_the_namespace(api: FakeApi, restic: FakeRestic) -> None:
+    own = make_backup(restic)
+    restic.save({"manifest.json": b""}, seal_tags("r2", 0), host="che-b")
+
+    made = make_kit(api.cluster, asked())
+
+    assert restored(made) == {own[:8]}
+    assert [each["namespace"] for each in opened(made)["recovery_kit"]["backups"]] == ["che-b", "che"]
+
+
+def test_what_only_restores_have_saved_is_no_backup_for_a_kit(api: FakeApi, restic: FakeRestic) -> None:
+    make_backup(restic, run="r2-safety", safety=True)
+    with pytest.raises(CheError, match="no complete backup but safety backups") as refused:
+        make_kit(api.cluster, asked())
+    assert "Make a backup of this namespace first" in refused.value.next_step
+
+
+def test_the_collection_is_installed_in_the_version_that_made_the_kit(api: FakeApi, restic: FakeRestic) -> None:
+    make_backup(restic)
+    first = opened(make_kit(api.cluster, asked()))["recovery_kit"]["commands"][0]
+    assert first == f"ansible-galaxy collection install community.che:=={COLLECTION_VERSION}"
+
+
+def test_what_is_said_of_jobs_is_said_to_the_restore(api: FakeApi, restic: FakeRestic) -> None:
+    make_backup(restic)
+    jobs = {"restic_image": "mirror/restic:1", "image_pull_secrets": ["pull-a", "pull-b"], "run_as_user": 0}
+
+    kit = opened(make_kit(api.cluster, asked(**jobs, rclone_image="", database_image=None)))
+
+    said = {name: value for name, value in kit.items() if name.startswith("restore_")}
+    assert said == {f"restore_{name}": value for name, value in jobs.items()}
+    assert kit["recovery_kit"]["needs"][-1].endswith("Secrets to pull images with: pull-a, pull-b")
+    plain = opened(make_kit(api.cluster, asked(image_pull_secrets=[])))
+    assert not [name for name in plain if name.startswith("restore_")]

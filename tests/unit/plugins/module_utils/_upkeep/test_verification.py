@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._repository._check import CheckReport
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 from ansible_collections.community.che.plugins.module_utils._upkeep import _verification
 from ansible_collections.community.che.plugins.module_utils._upkeep._request import VerifyRequest
 from ansible_collections.community.che.plugins.module_utils._upkeep._verification import VerificationFailed, verify
+from unit.che_objects import install
 from unit.fake_api import FakeApi
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
@@ -83,3 +85,17 @@ def test_latest_passes_over_what_a_failed_run_has_left(api: FakeApi, shelf: Shel
     shelf.save({"objects": b"x"}, part_tags("failed", "installation"))
 
     assert [each["id"] for each in verify(api.cluster, replace(REQUEST, id="latest"))["backups"]] == [sound]
+
+
+def test_latest_is_not_what_another_installation_has_made(api: FakeApi, shelf: Shelf) -> None:
+    own = make_backup(shelf)
+    make_backup(shelf, run="r2")
+    shelf.taken = [replace(each, hostname="che-b") if "run=r2" in each.tags else each for each in shelf.taken]
+
+    (verdict,) = verify(api.cluster, replace(REQUEST, id="latest"))["backups"]
+
+    assert (verdict["id"], verdict["namespace"]) == (own, "che")
+    shelf.taken = [each for each in shelf.taken if each.hostname != "che"]
+    install(api)
+    with pytest.raises(CheError, match="no complete backup of the namespace 'che', only of 'che-b'"):
+        verify(api.cluster, replace(REQUEST, id="latest"))
