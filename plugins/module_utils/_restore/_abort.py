@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
+from ansible_collections.community.che.plugins.module_utils._backup._installation import has_che_cluster
 from ansible_collections.community.che.plugins.module_utils._backup._repository import (
     Repository,
     open_repository,
@@ -15,13 +15,6 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
 )
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
-    CLAIM,
-    DEPLOYMENT,
-    NAMESPACE,
-    POD,
-    SECRET,
-)
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._back_out import (
     put_back,
@@ -29,16 +22,14 @@ from ansible_collections.community.che.plugins.module_utils._restore._back_out i
     require_way_back,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY
+from ansible_collections.community.che.plugins.module_utils._restore._meant import require_meant
+from ansible_collections.community.che.plugins.module_utils._restore._own_namespace import made_since, maker_of
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._result import told_work
 from ansible_collections.community.che.plugins.module_utils._restore._resume import planned, take_over
 from ansible_collections.community.che.plugins.module_utils._restore._work import Work
-from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal, given_up
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
-
-# The Secrets that a cluster makes for service accounts.
-_GIVEN = ("kubernetes.io/service-account-token", "kubernetes.io/dockercfg")
 
 
 def abort(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJournal | None) -> dict[str, Any]:
@@ -60,7 +51,10 @@ def abort(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJour
                 "Name the backup server that the restore used.",
             )
         run.sealed(held.backup)
-        work = Work(cluster, request, run, repository, planned(held, repository), deadline, journal)
+        plan = planned(held, repository, request.namespace)
+        require_meant(request, plan.che_cluster)
+        work = Work(cluster, request, run, repository, plan, deadline, journal)
+        _require_che_cluster(work)
     if request.check_mode:
         return _told(work)
     with run.stage("abort", "Putting back what was there before"):
@@ -72,19 +66,38 @@ def abort(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJour
     return _told(work)
 
 
+def _require_che_cluster(work: Work) -> None:
+    """Refuse an abort that no CheCluster would lead to the databases, and that has none to bring back.
+
+    Raises:
+        CheError: Somebody has removed it; it says what is left to do.
+    """
+    plan, held = work.plan, work.journal.content
+    brings = any(step.needs_operator for step in plan.steps)
+    if brings or not plan.installation_exists or has_che_cluster(work.cluster, work.namespace):
+        return
+    raise CheError(
+        "There is no CheCluster any more, and the restore was not about it, so that an abort can't bring it back",
+        f"restore {held.restore}",
+        f"Create it as it was and run the task again. Or {given_up(held, work.namespace)}",
+    )
+
+
 def _told(work: Work) -> dict[str, Any]:
     told = told_work(work, resumed=True)
     # The plan was that of the restore; what an abort changes is the way back.
     diff = [{**item, "before": item["after"], "after": item["before"]} for item in told["diff"]]
-    return {**told, "diff": diff, "committed": False, "aborted": work.journal.content.restore}
+    # What the journal says before the way back has begun is that of the restore.
+    outage = 0.0 if work.request.check_mode else told["outage_seconds"]
+    done = {"committed": False, "aborted": work.journal.content.restore}
+    return {**told, **done, "diff": diff, "outage_seconds": outage}
 
 
 def _without_journal(
     cluster: Cluster, request: RestoreRequest, run: Run, repository: Repository, deadline: Deadline
 ) -> dict[str, Any]:
-    namespace = cluster.find(NAMESPACE, request.namespace)
-    made_by = ((namespace or {}).get("metadata", {}).get("annotations") or {}).get(CREATED_BY, "")
-    others = _made_since(cluster, request.namespace) if made_by else ""
+    made_by = maker_of(cluster, request.namespace)
+    others = made_since(cluster, request.namespace) if made_by else ""
     if others:
         run.warnings.append(
             f"The restore {made_by} created the namespace and was interrupted. It holds {others} by now, and stays."
@@ -106,16 +119,6 @@ def _without_journal(
         "duration": run.seconds,
         "warnings": run.warnings,
     }
-
-
-def _made_since(cluster: Cluster, namespace: str) -> str:
-    """What is in a namespace that neither the cluster nor a restore without a journal puts there; empty for nothing."""
-    che_cluster = served_che_cluster_kind(cluster)
-    for kind in (*([che_cluster] if che_cluster else []), DEPLOYMENT, POD, CLAIM, SECRET):
-        for obj in cluster.list(kind, namespace):
-            if not str(obj.get("type", "")).startswith(_GIVEN):
-                return f"the {kind.kind} {obj['metadata']['name']}"
-    return ""
 
 
 def _safety_advice(repository: Repository, namespace: str) -> list[str]:

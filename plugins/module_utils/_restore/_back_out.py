@@ -10,40 +10,42 @@ step can be run again after it was interrupted at any point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._che._additions import with_additions
 from ansible_collections.community.che.plugins.module_utils._che._strip import normalise, strip
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._errors import Conflict, NotFound
+from ansible_collections.community.che.plugins.module_utils._kube._errors import Conflict
 from ansible_collections.community.che.plugins.module_utils._kube._insist import (
     surely_create,
     surely_replace,
 )
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
-    CLAIM,
-    CONFIG_MAP,
-    DEPLOYMENT,
-    NAMESPACE,
-    POD,
-    SECRET,
-    kind_of,
-)
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE, kind_of
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
+from ansible_collections.community.che.plugins.module_utils._restore._created import await_removal, remove
 from ansible_collections.community.che.plugins.module_utils._restore._databases import Restorer
-from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import follow_own_secrets
-from ansible_collections.community.che.plugins.module_utils._restore._objects import is_ours, live_objects
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step, in_place_of
+from ansible_collections.community.che.plugins.module_utils._restore._login_keeper import (
+    follow_own_secrets,
+    restart_misled,
+    unknown_logins,
+)
+from ansible_collections.community.che.plugins.module_utils._restore._objects import completed, is_ours, live_objects
+from ansible_collections.community.che.plugins.module_utils._restore._own_namespace import maker_of
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step, in_place_of, is_leaving
 from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
+from ansible_collections.community.che.plugins.module_utils._restore._resume import end_safety_backup
 from ansible_collections.community.che.plugins.module_utils._restore._work import Work
-from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, COMMIT
+from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, COMMIT, OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._record import seconds_since
 
 Object = dict[str, Any]
 
-# What an operator makes for a CheCluster and what goes with it.
-_OWNED_KINDS = (DEPLOYMENT, POD, SECRET, CONFIG_MAP, CLAIM)
 _TRIES = 5
+_LOST = (
+    "The CheCluster that the restore had created was removed by somebody else, so that its databases can't be reached. "
+    "Where their volume is there still, it holds what was restored, and what was there before as che-replaced-..."
+)
 
 
 def require_way_back(work: Work, restorer: Restorer) -> None:
@@ -53,8 +55,10 @@ def require_way_back(work: Work, restorer: Restorer) -> None:
         CheError: A database that was replaced has been removed already, by the commit or by somebody.
     """
     journal = work.journal.content
-    goes_whole = work.plan.makes_namespace and journal.phase != COMMIT
-    if journal.phase == ABORT or goes_whole or restorer.can_swap_back():
+    goes_whole = _goes_whole(work) and journal.phase != COMMIT
+    # Databases are found by the CheCluster. The way back brings that first, and sees then whether they are there.
+    is_gone = _are_gone(work, [step for step in work.plan.steps if step.needs_operator])
+    if journal.phase == ABORT or goes_whole or is_gone or restorer.can_swap_back():
         return
     what = "The restore is committed: a" if journal.phase == COMMIT else "A"
     then = "."
@@ -77,31 +81,69 @@ def put_back(work: Work, restorer: Restorer) -> None:
     """
     journal, plan, namespace = work.journal, work.plan, work.namespace
     _require_kinds(work)
-    journal.note(phase=ABORT)
-    if plan.makes_namespace:
+    _begin(journal)
+    if _goes_whole(work):
         remove_namespace(work.cluster, namespace, work.deadline)
         return
+    # That of a safety backup which has failed may be left, where the API server did not let it be removed; without the
+    # journal nobody would know its name.
+    end_safety_backup(work)
     # Databases are found by the CheCluster; somebody may have removed it.
     _put_back_lost(work)
-    if plan.installation_exists or journal.content.closed_at:
+    if _is_lost(work):
+        work.run.warnings += [_LOST] if journal.content.closed_at else []
+    elif plan.installation_exists or journal.content.cluster_written or journal.content.closed_at:
+        # Also what was only loaded yet: it may lie on a volume from before, which stays.
         work.run.warnings += restorer.swap_back()
     work.run.warnings += _put_back_changed(work)
     if plan.installation_exists:
         restorer.open_with_own_secrets()
         follow_own_secrets(work)
+        restart_misled(work)
+        work.run.warnings += unknown_logins(work)
     restorer.clean_up()
     _remove_created(work)
-    if plan.installation_exists and plan.was_ready:
+    _require_che_cluster_to_stay(work)
+    # Where a database is missing, as before or by somebody, Che can't be ready, and is away for nobody knows how long.
+    comes_back = plan.installation_exists and restorer.are_all_back
+    if comes_back and plan.was_ready:
         await_che(work.cluster, namespace, plan.che_cluster, work.deadline)
+    if comes_back and journal.content.away_since and not journal.content.outage_seconds:
+        journal.note(outage_seconds=seconds_since(journal.content.away_since))
     _require_previous(work)
     journal.close()
+
+
+def _begin(journal: OpenJournal) -> None:
+    """Note that there is only this way from here on, which has an outage of its own.
+
+    It goes on where the restore had closed databases and Che was not ready since.
+    """
+    held = journal.content
+    if held.phase != ABORT:
+        away_since = "" if held.outage_seconds else held.closed_at
+        journal.note(phase=ABORT, away_since=away_since, outage_seconds=0.0)
+
+
+def _goes_whole(work: Work) -> bool:
+    """Whether the restore has made the namespace, in this run or in one that was killed before it had a journal."""
+    return work.plan.makes_namespace or maker_of(work.cluster, work.namespace) == work.journal.content.restore
+
+
+def _is_lost(work: Work) -> bool:
+    """Whether the CheCluster that the restore has made is gone, and with it what tells where the databases are."""
+    return _are_gone(work, [step for step in work.plan.steps if step.needs_operator and step.action == CREATE])
+
+
+def _are_gone(work: Work, steps: Sequence[Step]) -> bool:
+    return bool(steps) and not _live(work, steps)
 
 
 def _require_kinds(work: Work) -> None:
     """What is not served under the plan's version looks as if it were not there."""
     for step in work.plan.steps:
         matters = step.live is not None or work.journal.content.cluster_written
-        if step.needs_operator and matters and not work.plan.makes_namespace:
+        if step.needs_operator and matters and not _goes_whole(work):
             kind = kind_of(step.saved)
             if not work.cluster.serves(kind):
                 raise CheError(
@@ -172,74 +214,28 @@ def _remove_created(work: Work) -> None:
             work.run.warnings.append(f"{step.kind} {step.name} was created by somebody else meanwhile, and stays.")
             continue
         if current is not None:
-            _remove(work, step)
+            remove(work, step)
         if step.needs_operator and work.cluster.serves(kind_of(step.saved)):
             # Also when an abort that was interrupted has removed it: what it owned may be on its way out still.
-            _await_removal(work, step)
+            await_removal(work, step)
+            _put_back_changed(work)
 
 
-def _remove(work: Work, step: Step) -> None:
-    """Remove what the restore has created, and no data that was there before it."""
-    owned = _owned(work, step) if step.needs_operator else []
-    # The operator may have made itself the owner of a claim that was there: Kubernetes would remove what lies on it.
-    keeps_data = any(obj["kind"] == CLAIM.kind and not _is_new(work, obj) for obj in owned)
-    kind = kind_of(step.saved)
-    work.cluster.delete(kind, step.name, work.namespace, "Orphan" if keeps_data else "Background")
-    if not keeps_data:
-        return
-    wait_for(
-        lambda: True if work.cluster.find(kind, step.name, work.namespace) is None else None,
-        work.deadline,
-        "the CheCluster to go",
-        on=kind.named(step.name, work.namespace),
-        next_step="Check that the operator of Che runs: it removes its own finalizers.",
-    )
-    for obj in owned:
-        if _is_new(work, obj):
-            work.cluster.delete(kind_of(obj), obj["metadata"]["name"], work.namespace)
+def _require_che_cluster_to_stay(work: Work) -> None:
+    """One that somebody deletes while its operator is down equals what was there before, and goes once that runs.
 
-
-def _owned(work: Work, step: Step) -> list[Object]:
-    """What belongs to a CheCluster: what its operator made for it, and what that has made its own."""
-    found = [obj for kind in _OWNED_KINDS for obj in work.cluster.list(kind, work.namespace)]
-    return [obj for obj in found if _is_owned(obj, step)]
-
-
-def _is_new(work: Work, obj: Object) -> bool:
-    return str(obj["metadata"].get("creationTimestamp", "")) >= work.journal.began
-
-
-def _await_removal(work: Work, step: Step) -> None:
-    """Wait until a CheCluster is gone with all that its operator made, and give back what was there before it."""
-    cluster, namespace = work.cluster, work.namespace
-    mine = {(held.kind, held.name) for held in work.plan.steps if held.live is not None}
-
-    def gone() -> bool | None:
-        if cluster.find(kind_of(step.saved), step.name, namespace) is not None:
-            return None
-        owned = _owned(work, step)
-        for obj in owned:
-            if (obj["kind"], obj["metadata"]["name"]) in mine:
-                # The operator has made itself the owner of what was given to it.
-                freed = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
-                # Kubernetes may be removing it at this moment; then it is put back below.
-                with suppress(Conflict, NotFound):
-                    surely_replace(cluster, {**obj, "metadata": freed})
-        return None if owned else True
-
-    wait_for(
-        gone,
-        work.deadline,
-        "what the operator made for the CheCluster to go",
-        on=kind_of(step.saved).named(step.name, namespace),
-        next_step="Check that the operator of Che runs: it removes its own finalizers.",
-    )
-    _put_back_changed(work)
-
-
-def _is_owned(obj: Object, step: Step) -> bool:
-    owners = obj["metadata"].get("ownerReferences") or []
-    return any((owner.get("kind"), owner.get("name")) == (step.kind, step.name) for owner in owners)
+    Raises:
+        CheError: It is so.
+    """
+    steps = [step for step in work.plan.steps if step.needs_operator and step.live is not None]
+    for (kind, name), live in _live(work, steps).items():
+        if is_leaving(live):
+            raise CheError(
+                "It is being deleted",
+                f"{kind} {name}",
+                "Let the operator of Che end that, or remove its finalizer by hand. Then run the task with state: "
+                "aborted, which brings it back.",
+            )
 
 
 def _require_previous(work: Work) -> None:
@@ -250,8 +246,7 @@ def _require_previous(work: Work) -> None:
     for step in steps:
         current = live.get((step.kind, step.name))
         foreign = current is not None and not (step.writes and _is_ours(work, step, current))
-        same = (normalise(current) if current else None) == (normalise(step.live) if step.live else None)
-        if not same and not foreign:
+        if not foreign and not _is_as_before(work.cluster, step, current):
             differing.append(f"{step.kind}/{step.name}")
     if differing:
         raise CheError(
@@ -259,6 +254,21 @@ def _require_previous(work: Work) -> None:
             f"namespace {work.namespace}",
             "Something changes them. Run the task again.",
         )
+
+
+def _is_as_before(cluster: Cluster, step: Step, current: Object | None) -> bool:
+    """Whether all that was there is there, and nothing else but what the cluster itself adds to a CheCluster.
+
+    An operator or a CRD that was updated meanwhile adds what it did not add when the plan was made.
+    """
+    if current is None or step.live is None:
+        return current is step.live
+    before, now = strip(step.live), normalise(current)
+    if normalise(before) == now:
+        return True
+    if not step.needs_operator:
+        return False
+    return normalise(with_additions(before, current, completed(cluster, before, current))) == now
 
 
 def _is_ours(work: Work, step: Step, current: Object) -> bool:

@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._restore._objects import write
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATED_BY, Step
 from ansible_collections.community.che.plugins.module_utils._restore._plan_store import store_plan
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
@@ -29,7 +24,7 @@ def keep_plan(request: RestoreRequest, repository: Repository, plan: Plan) -> Jo
     reference = store_plan(repository, request.run_id, request.namespace, plan)
     return Journal(
         restore=request.run_id,
-        backup=plan.fetched.backup.id,
+        backup=plan.backup,
         repository=repository.id,
         plan=reference.snapshot,
         plan_digest=reference.digest,
@@ -37,14 +32,3 @@ def keep_plan(request: RestoreRequest, repository: Repository, plan: Plan) -> Jo
         phase=SAFETY_BACKUP,
         run=request.run_id,
     )
-
-
-def make_namespace(cluster: Cluster, restore: str, plan: Plan) -> None:
-    """Create the namespace, marked as made by this restore until that is committed."""
-    write(cluster, [_marked(step, restore) for step in plan.steps if step.kind == "Namespace"])
-
-
-def _marked(step: Step, restore: str) -> Step:
-    metadata = step.saved["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), CREATED_BY: restore}
-    return replace(step, saved={**step.saved, "metadata": {**metadata, "annotations": annotations}})

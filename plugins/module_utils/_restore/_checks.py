@@ -54,6 +54,12 @@ class Check:
         return {"object" if name == "on" else name: value for name, value in asdict(self).items()}
 
 
+def parted(sentences: str) -> tuple[str, str]:
+    """What is wrong, as a sentence without its full stop, and what to do about it."""
+    what, _stop, lift = sentences.partition(". ")
+    return what.rstrip("."), lift
+
+
 def blockers(checks: Iterable[Check]) -> list[Check]:
     """What keeps a restore from beginning."""
     return [check for check in checks if check.result == BLOCKED]

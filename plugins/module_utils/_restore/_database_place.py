@@ -13,11 +13,13 @@ from ansible_collections.community.che.plugins.module_utils._che._choice import 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import (
     SERVERS,
+    Database,
     external_database,
     wants_database,
 )
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
 from ansible_collections.community.che.plugins.module_utils._che._versions import kept_dump, needs_no_database
+from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CLAIM, DEPLOYMENT
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
@@ -60,6 +62,7 @@ class DatabaseQuestion:
         parts: The backup's databases.
         objects: The objects as they are to be, the CheCluster among them.
         installation_exists: Whether there is a CheCluster now, and so its databases.
+        che_cluster: Its name; empty for that of the restored one, or the only one.
     """
 
     cluster: Cluster
@@ -68,13 +71,14 @@ class DatabaseQuestion:
     parts: Sequence[Part]
     objects: Sequence[Object]
     installation_exists: bool
+    che_cluster: str = ""
 
     def live_che_cluster(self) -> CheCluster | None:
         """The CheCluster as it is."""
         if not self.installation_exists:
             return None
         restored = self._restored()
-        name = restored.name if restored else None
+        name = self.che_cluster or (restored.name if restored else None)
         return CheCluster(find_che_cluster(self.cluster, self.request.namespace, name))
 
     def next_che_cluster(self) -> CheCluster | None:
@@ -146,6 +150,23 @@ def _missing(question: DatabaseQuestion, role: str) -> Iterator[str]:
     for name in (server, role) if role == "keycloak" else (server,):
         if question.cluster.find(DEPLOYMENT, name, namespace) is None:
             yield f"there is no {DEPLOYMENT.named(name, namespace)}"
+
+
+def way_to_make(database: Database, *, is_superuser: bool) -> Obstacle:
+    """What keeps a database from being made that its server does not have, and how it is lifted by hand.
+
+    Args:
+        database: The database.
+        is_superuser: Whether the role that it would belong to is a superuser; else there is no such role.
+    """
+    user = sql.name(database.user)
+    where = f"In the pod of its server ({DEPLOYMENT.kind} {database.deployment}), by psql as its superuser: "
+    if is_superuser:
+        what = f"There is no such database on its server, and its role {database.user} is a superuser"
+        made = f"CREATE DATABASE {sql.name(database.name)} OWNER {user};"
+        return Obstacle(what, f"{where}{made} Then run the task again.")
+    what = f"There is no such database on its server, nor the role {database.user} that it would belong to"
+    return Obstacle(what, f"{where}CREATE ROLE {user} LOGIN; Then run the task again, which gives it its password.")
 
 
 def left_without_che(question: DatabaseQuestion, part: Part) -> str:

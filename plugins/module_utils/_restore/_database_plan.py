@@ -18,11 +18,13 @@ from ansible_collections.community.che.plugins.module_utils._database._errors im
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import live_figures_script
 from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures, trusted
+from ansible_collections.community.che.plugins.module_utils._database._missing import find_missing
 from ansible_collections.community.che.plugins.module_utils._database._staging import leftovers
 from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
+from ansible_collections.community.che.plugins.module_utils._restore._checks import parted
 from ansible_collections.community.che.plugins.module_utils._restore._database_place import (
     ASK,
     KEPT_AS_ASKED,
@@ -30,6 +32,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._database_p
     Obstacle,
     at_stake,
     left_without_che,
+    way_to_make,
     why_kept_out,
     why_left,
     without_server,
@@ -42,6 +45,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 
 RESTORE = "restore"
 NOT_CHOSEN = "Not chosen."
+MADE_ANEW = "There is no such database on its server: it is made anew."
 _SHOWN_DIFFERENCES = 10
 _UNKNOWN_ROWS = -1
 
@@ -58,6 +62,7 @@ class DatabasePlan:
         obstacles: What keeps it from being replaced.
         server: The Deployment of its server; None where there is none.
         note: Why it is left, or what is lost with it, as a sentence.
+        missing: Whether its server runs, and has no such database.
     """
 
     part: Part
@@ -67,6 +72,7 @@ class DatabasePlan:
     obstacles: tuple[Obstacle, ...] = ()
     server: Object | None = field(default=None, repr=False)
     note: str = ""
+    missing: bool = False
 
     @property
     def saved(self) -> DatabaseFigures | None:
@@ -147,7 +153,7 @@ def plan_databases(question: DatabaseQuestion) -> list[DatabasePlan]:
         return [DatabasePlan(part, LEAVE, note=NOT_CHOSEN) for part in question.parts]
     live: dict[str, tuple[Database, Object]] = {}
     if question.installation_exists:
-        found = live_databases(question.cluster, question.request.namespace, question.objects)
+        found = live_databases(question.cluster, question.request.namespace, question.objects, question.che_cluster)
         live = {database.role: (database, server) for database, server in found}
     che_cluster = question.next_che_cluster() if question.parts else None
     return [_one(question, part, che_cluster, live.get(part.role)) for part in question.parts]
@@ -186,12 +192,15 @@ def _planned(question: DatabaseQuestion, part: Part, database: Database, server:
         log = JobLog.read(psql(live_figures_script(database.name, database.user)))
         with trusted(DatabaseError):
             live = read_figures(log, database.role, "", 0)
-        facts = read_facts(psql, database.name)
+        facts = read_facts(psql, database.name, database.user)
         obstacles = tuple(_obstacles(part, live, facts))
         left = tuple(leftovers(psql))
     except Forbidden:
         raise
     except CheError:
+        missing = _missing(question, part, database, server)
+        if missing is not None:
+            return missing
         # A database that can't be asked is no reason not to restore it, unless the task says so.
         if existing == KEEP_EXISTING:
             return DatabasePlan(part, LEAVE, server=server, note=KEPT_AS_ASKED)
@@ -207,10 +216,31 @@ def _planned(question: DatabaseQuestion, part: Part, database: Database, server:
     return DatabasePlan(part, RESTORE, live, left, obstacles, server)
 
 
+def _missing(question: DatabaseQuestion, part: Part, database: Database, server: Object) -> DatabasePlan | None:
+    """What happens to one that its server does not have, though it runs; None where that can't be told.
+
+    The operator makes a database once, when it sets its server up: of one that is gone since it knows nothing.
+    """
+    try:
+        # The probe of a server may open the database: without that it is not ready.
+        found = find_missing(PodPsql(question.cluster, server, any_closed=True), database.name, database.user)
+    except Forbidden:
+        raise
+    except CheError:
+        return None
+    if found is None:
+        return None
+    misfit = obstacle(_saved_version(part), found.server_version)
+    obstacles = [Obstacle(*parted(misfit))] if misfit else []
+    if not found.has_role or found.is_superuser:
+        obstacles.append(way_to_make(database, is_superuser=found.is_superuser))
+    return DatabasePlan(part, RESTORE, obstacles=tuple(obstacles), server=server, note=MADE_ANEW, missing=True)
+
+
 def _obstacles(part: Part, live: DatabaseFigures, facts: DatabaseFacts | None) -> Iterator[Obstacle]:
     misfit = obstacle(_saved_version(part), live.server_version)
     if misfit:
-        yield Obstacle(*_parted(misfit))
+        yield Obstacle(*parted(misfit))
     if facts is None:
         return
     for what in facts.obstacles:
@@ -220,9 +250,3 @@ def _obstacles(part: Part, live: DatabaseFigures, facts: DatabaseFacts | None) -
             as_saved(facts, part.database)
     except DatabaseError as error:
         yield Obstacle(error.what, error.next_step)
-
-
-def _parted(sentences: str) -> tuple[str, str]:
-    """What is wrong, and what to do about it."""
-    what, _stop, lift = sentences.partition(". ")
-    return what.rstrip("."), lift

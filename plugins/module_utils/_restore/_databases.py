@@ -8,14 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
-from ansible_collections.community.che.plugins.module_utils._database._compare import compare
-from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, as_saved, read_facts
-from ansible_collections.community.che.plugins.module_utils._database._job import job_name
+from ansible_collections.community.che.plugins.module_utils._database._missing import let_go_of_place
 from ansible_collections.community.che.plugins.module_utils._database._staging import (
     clean_up,
-    end_sessions_of_jobs,
-    hand_over,
-    jobs_with_sessions,
     standing,
 )
 from ansible_collections.community.che.plugins.module_utils._database._swap import (
@@ -25,23 +20,21 @@ from ansible_collections.community.che.plugins.module_utils._database._swap impo
     swap,
     swap_back,
 )
-from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
-from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import JOB
-from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline, wait_for
+from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
-from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
+from ansible_collections.community.che.plugins.module_utils._restore._loading import Loading
 from ansible_collections.community.che.plugins.module_utils._restore._logins import bring_in_step
 from ansible_collections.community.che.plugins.module_utils._restore._ready import end_users, require_users
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._restore._staged import Servers, Staged
-from ansible_collections.community.che.plugins.module_utils._restore._unsaved import mark_of, written_since
+from ansible_collections.community.che.plugins.module_utils._restore._stager import Stager, require_kept
+from ansible_collections.community.che.plugins.module_utils._restore._unsaved import lost, mark_of, written_since
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
-from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
+from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal, given_up
 from ansible_collections.community.che.plugins.module_utils._run._record import now_text, seconds_since
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 
@@ -49,6 +42,9 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._figures i
 _SHORT_SECONDS = 30.0
 # For processes whose database is gone already: they have nothing left to save.
 _GRACE_SECONDS = 1
+_NOT_BY_THIS = (
+    "not by this restore, which had not replaced it: nothing of it could be put back. Restore it from a backup."
+)
 
 
 class Restorer:
@@ -74,18 +70,29 @@ class Restorer:
         deadline: Deadline,
     ) -> None:
         self._objects = plan.objects
+        self._che_cluster = plan.che_cluster
         self._is_there = plan.installation_exists
         self._deadline = deadline
         self._cluster = cluster
         self._request = request
-        self._loading = Loading(cluster, repository, request.namespace, journal.content.restore, request.jobs, deadline)
-        self._journal = journal
         held = journal.content.restore
-        self._servers = Servers(
-            cluster, request.namespace, plan.objects, held, any_closed=lambda: bool(journal.content.closed_at)
+        self._stager = Stager(
+            Loading(cluster, repository, request.namespace, held, request.jobs, deadline),
+            may_come=not plan.installation_exists,
         )
+        self._journal = journal
         self._plans = [item for item in plan.databases if item.restores]
+        any_missing = any(item.missing for item in self._plans)
+        self._servers = Servers(
+            cluster,
+            request.namespace,
+            plan.objects,
+            plan.che_cluster,
+            held,
+            any_closed=lambda: any_missing or bool(journal.content.closed_at),
+        )
         self._back: list[Staged] = []
+        self._are_all_back = True
 
     def stage(self) -> None:
         """Load every database that differs beside the live one, and compare what was loaded with the manifest.
@@ -94,21 +101,13 @@ class Restorer:
             CheError: One could not be loaded, or is not what the manifest says.
         """
         for plan in self._plans:
-            staged = self._find(plan)
-            now = standing(staged.psql, staged.names)
-            if now.whole or now.swapped:
-                continue
-            self._end_jobs(staged)
-            facts = self._facts(staged)
-            _require_fitting(plan, facts)
-            facts = as_saved(facts, plan.saved) if plan.saved else facts
-            self._load(staged, facts)
-            hand_over(staged.psql, staged.names, facts, staged.database.user)
+            self._stager.stage(self._find(plan))
 
     def cut_over(self) -> None:
         """Put the loaded databases in the place of the live ones, and let in what has not seen those.
 
         Raises:
+            ServerCrashed: A server has crashed meanwhile, and lost a part of what was loaded.
             CheError: Che's server is not to be found, a swap did not work, or a pod of before does not end.
         """
         found = [self._find(plan) for plan in self._plans]
@@ -116,7 +115,12 @@ class Restorer:
         patience = Deadline(_SHORT_SECONDS) if self._is_there else self._deadline
         require_users(self._cluster, self._request.namespace, [staged.database.role for staged in found], patience)
         if found and not self._journal.content.closed_at:
+            for staged in found:
+                # Its server may have crashed since it was loaded, and lost a part of it.
+                self._stager.stage(staged)
             self._journal.note(closed_at=now_text())
+            # From here on a server will do that is not ready: its probe opens the database, while that is closed.
+            found = [self._find(plan) for plan in self._plans]
         for staged in found:
             self._keep_password_in_step(staged)
             swap(staged.psql, staged.names)
@@ -127,6 +131,9 @@ class Restorer:
             self._journal.note(opened=True)
         for staged in closed:
             open_database(staged.psql, staged.database.name)
+        # Not those that were open before: Che may have emptied a table itself since.
+        for staged in closed:
+            require_kept(staged)
 
     def _end_users(self, found: Sequence[Staged]) -> None:
         """End what has used the databases that were in the place of these, which are closed."""
@@ -135,10 +142,10 @@ class Restorer:
             end_users(self._cluster, self._request.namespace, roles, self._deadline, _GRACE_SECONDS)
 
     def commit(self) -> None:
-        """Remove the databases that were replaced."""
-        for plan in self._plans:
-            staged = self._find(plan)
-            drop_replaced(staged.psql, staged.names)
+        """Remove the databases that were replaced, where they are there: that one is lost was told before."""
+        for staged in map(self._find, self._plans):
+            if standing(staged.psql, staged.names).replaced:
+                drop_replaced(staged.psql, staged.names)
 
     def can_swap_back(self) -> bool:
         """Whether no replaced database has been removed yet."""
@@ -158,6 +165,7 @@ class Restorer:
         """
         warnings: list[str] = []
         failures: list[CheError] = []
+        self._servers.turn_back()
         for plan in self._plans:
             try:
                 warnings += self._swap_one_back(plan)
@@ -178,7 +186,11 @@ class Restorer:
         if self._journal.content.opened:
             self._end_users(closed)
         for staged in closed:
-            open_database(staged.psql, staged.database.name)
+            # One that was missing before is so again, or somebody has dropped it.
+            if standing(staged.psql, staged.names).database:
+                open_database(staged.psql, staged.database.name)
+            else:
+                self._are_all_back = False
 
     def _swap_one_back(self, plan: DatabasePlan) -> list[str]:
         any_closed = bool(self._journal.content.closed_at)
@@ -188,15 +200,26 @@ class Restorer:
             if any_closed:
                 raise
             return [f"The server of the database {plan.part.name} does not run; what was loaded may be left there."]
-        self._end_jobs(staged)
+        self._stager.end_jobs(staged)
         now = standing(staged.psql, staged.names)
         if any_closed and not (now.staged or now.replaced):
             # Before a swap and after one that was taken back the new one is there, between them the old one.
             on = f"database {staged.database.name}"
-            raise CheError("It was replaced, and the one from before is gone", on, "Restore the safety backup.")
-        swap_back(staged.psql, staged.names)
+            left = given_up(self._journal.content, self._request.namespace)
+            raise CheError(
+                "It was replaced, and the one from before is gone", on, f"No abort can bring it back: {left}"
+            )
+        if any_closed and not self._journal.content.away_since:
+            # Che was ready with what was restored, and is away from here on.
+            self._journal.note(away_since=now_text())
+        # One that was swapped has a replaced one beside it, or is there itself again.
+        is_gone = not (plan.missing or now.database or now.replaced)
+        if not is_gone:
+            swap_back(staged.psql, staged.names, was_missing=plan.missing)
         self._back.append(staged)
-        return []
+        # Where all of Che was lost its operator may not have made it yet.
+        is_told = is_gone and self._is_there
+        return [f"There is no database {staged.database.name} on its server any more, and {_NOT_BY_THIS}"] * is_told
 
     def clean_up(self) -> None:
         """Remove what was loaded, once all that ``swap_back`` has reached are in their place and open."""
@@ -205,6 +228,13 @@ class Restorer:
             self._journal.note(closed_at="", opened=False)
         for staged in self._back:
             clean_up(staged.psql, staged.names)
+            if staged.plan.missing:
+                let_go_of_place(staged.psql, staged.names)
+
+    @property
+    def are_all_back(self) -> bool:
+        """Whether ``swap_back`` has ended with all databases in their place, so that Che can use them."""
+        return self._are_all_back
 
     def open_with_own_secrets(self) -> None:
         """After the Secrets were put back: let the databases know their passwords, and Che begin anew with them."""
@@ -218,7 +248,7 @@ class Restorer:
 
     def marks(self) -> dict[str, str]:
         """A mark of each database, by role, to be taken before it is backed up."""
-        return {staged.database.role: mark_of(staged) for staged in map(self._find, self._plans)}
+        return {staged.database.role: mark_of(staged) for staged in map(self._find, self._found_plans)}
 
     def unsaved(self, marks: Mapping[str, str], saved: Callable[[str], DatabaseFigures | None]) -> list[str]:
         """What was written to the databases that were replaced, and is not in their safety backup.
@@ -230,9 +260,13 @@ class Restorer:
         Returns:
             A sentence for each database.
         """
-        found = [self._find(plan) for plan in self._plans]
+        found = [self._find(plan) for plan in self._found_plans]
         told = [written_since(staged, marks.get(staged.database.role, ""), saved) for staged in found]
         return [words for words in told if words]
+
+    def lost(self) -> list[str]:
+        """A sentence for each database that was replaced, and is gone before the commit."""
+        return [words for words in map(lost, map(self._find, self._plans)) if words]
 
     @property
     def outage_seconds(self) -> float:
@@ -240,57 +274,16 @@ class Restorer:
         closed_at = self._journal.content.closed_at
         return seconds_since(closed_at) if closed_at else 0.0
 
+    @property
+    def _found_plans(self) -> list[DatabasePlan]:
+        """Those of the databases that there were before."""
+        return [plan for plan in self._plans if not plan.missing]
+
     def _find(self, plan: DatabasePlan, deadline: Deadline | None = None) -> Staged:
         return self._servers.find(plan, deadline or self._deadline)
 
-    def _facts(self, staged: Staged) -> DatabaseFacts:
-        on = f"database {staged.database.name}"
-        # On a server that has only just come up Che's operator may not have made it yet.
-        facts = wait_for(
-            lambda: read_facts(staged.psql, staged.database.name),
-            self._deadline,
-            "the database to be made on its server",
-            on=on,
-            next_step="Check that the operator of Che runs, and its log: it makes the database.",
-        )
-        if facts.obstacles:
-            raise CheError(f"It can't be swapped: {'; '.join(facts.obstacles)}", on, "Remove these obstacles.")
-        return facts
-
-    def _end_jobs(self, staged: Staged) -> None:
-        """End what a run that was killed has left at work: its Job, and the sessions of Jobs that are gone."""
-        namespace, psql = self._request.namespace, staged.psql
-        remove_job(
-            self._cluster,
-            job_name("load", self._journal.content.restore, staged.names.staged),
-            namespace,
-            self._deadline,
-        )
-        gone = [job for job in jobs_with_sessions(psql) if self._cluster.find(JOB, job, namespace) is None]
-        if gone:
-            end_sessions_of_jobs(psql, gone)
-
-    def _load(self, staged: Staged, facts: DatabaseFacts) -> None:
-        on = f"database {staged.database.name}"
-        live = Beside(staged.database, staged.deployment, staged.psql)
-        result = self._loading.load(staged.plan.part, live, staged.names, facts)
-        differences = compare(staged.plan.saved, result.figures) if staged.plan.saved else []
-        if differences:
-            raise CheError(
-                f"What was loaded is not what was saved: {'; '.join(differences[:5])}",
-                on,
-                "The live database is untouched. Restore another backup, and check the repository.",
-            )
-
     def _keep_password_in_step(self, staged: Staged) -> None:
         """The server may know another password than the one in the Secret that was just restored."""
-        found = live_databases(self._cluster, self._request.namespace, self._objects)
+        found = live_databases(self._cluster, self._request.namespace, self._objects, self._che_cluster)
         restored = next(database for database, _server in found if database.role == staged.database.role)
         bring_in_step(staged.psql, restored)
-
-
-def _require_fitting(plan: DatabasePlan, facts: DatabaseFacts) -> None:
-    """Refuse what this server can't load before anything is made on it: the plan may not have known the server yet."""
-    misfit = obstacle(plan.saved_version, facts.server_version)
-    if misfit:
-        raise CheError(misfit.rstrip("."), f"database {plan.part.name}")

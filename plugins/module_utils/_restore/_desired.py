@@ -13,7 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._che._adapt import a
 from ansible_collections.community.che.plugins.module_utils._che._convert import convert
 from ansible_collections.community.che.plugins.module_utils._che._ledger import Finding
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
-from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check
+from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check, parted
 from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 
@@ -52,7 +52,7 @@ def desired(fetched: Fetched, source: Place, target: Place, request: RestoreRequ
     checks = [
         *(Check("backup", WARNED, sentence.rstrip("."), fetched.backup.id[:8]) for sentence in fetched.unproven),
         *(Check("selection", WARNED, sentence.rstrip(".")) for sentence in chosen.unmatched),
-        *(Check("conversion", BLOCKED, sentence.rstrip("."), "CheCluster") for sentence in converted.blockers),
+        *_no_conversion(converted.blockers),
         *(Check("conversion", WARNED, str(note), "CheCluster") for note in converted.decisions),
         *_findings(adapted.blockers, BLOCKED),
         *_findings(adapted.warnings, WARNED),
@@ -64,6 +64,11 @@ def desired(fetched: Fetched, source: Place, target: Place, request: RestoreRequ
         adaptations=tuple(asdict(change) for change in adapted.changes),
         checks=tuple(checks),
     )
+
+
+def _no_conversion(sentences: Iterable[str]) -> Iterator[Check]:
+    for what, lift in map(parted, sentences):
+        yield Check("conversion", BLOCKED, what, "CheCluster", lift)
 
 
 def _findings(findings: Iterable[Finding], result: str) -> Iterator[Check]:

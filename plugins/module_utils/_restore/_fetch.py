@@ -14,7 +14,7 @@ from ansible_collections.community.che.plugins.module_utils._che._strip import s
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._restore._fetch_legacy import fetch_legacy
 from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LEGACY, Backup, resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LEGACY, Backup, Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
 from ansible_collections.community.che.plugins.module_utils._snapshot._entries import restored_part
 from ansible_collections.community.che.plugins.module_utils._snapshot._layout import read_installation
@@ -28,17 +28,18 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._trust imp
 __all__ = ["Fetched", "fetch"]
 
 
-def fetch(repository: Repository, backup_id: str) -> Fetched:
+def fetch(repository: Repository, backup_id: str, whose: Whose) -> Fetched:
     """Fetch a backup.
 
     Args:
         repository: Where it lives.
         backup_id: ``latest``, or the id of a backup or of one of its parts.
+        whose: Whose backup ``latest`` is.
 
     Raises:
         CheError: There is no such complete backup, or it is not what its manifest says.
     """
-    backup = resolve(repository.backups(), backup_id)
+    backup = resolve(repository.backups(), backup_id, whose)
     if backup.state == LEGACY:
         return fetch_legacy(repository, backup)
     manifest = read_manifest(repository, backup)

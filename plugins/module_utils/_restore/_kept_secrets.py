@@ -51,7 +51,7 @@ def without_what_stays(
     """
     secrets = [obj for obj in objects if obj["kind"] == SECRET.kind]
     differing = {step.name for step in plan_objects(secrets, live) if step.action == CHANGE}
-    of_servers = _of_servers(cluster, request.namespace) & differing
+    of_servers = _of_servers(cluster, request) & differing
     reads_none = needs_no_database(version)
     of_others = [] if reads_none else _of_others(cluster, request, objects, live, che_cluster)
     stay = of_servers | {login.secret for login in of_others if login.stays(request, differing)}
@@ -64,17 +64,21 @@ def without_what_stays(
     )
 
 
-def _of_servers(cluster: Cluster, namespace: str) -> set[str]:
-    """What opens the configured backup servers.
+def _of_servers(cluster: Cluster, request: RestoreRequest) -> set[str]:
+    """What opens the configured backup servers, and the one that the task says.
 
     A Secret that the administrator made and labelled as Che's is in backups. As it was then, it may hold a repository
-    password that has been replaced since; the one that is there now may be the only copy of the one that works.
+    password that has been replaced since; the one that is there now may be the only copy of the one that works. Without
+    the one that the task names neither its next run nor an abort gets at the plan.
     """
-    return {name for server in list_usable(cluster, namespace) for name in server.secrets}
+    said = request.server
+    named = (said.password_secret, said.credentials_secret, said.ca_secret) if said.is_inline else ()
+    stored = (name for server in list_usable(cluster, request.namespace) for name in server.secrets)
+    return {*filter(None, named), *stored}
 
 
 def _told_of_server(name: str) -> Check:
-    told = "It belongs to a configured backup server and stays as it is; the backup has another one"
+    told = "It opens a backup server and stays as it is; the backup has another one"
     return Check("backup servers", WARNED, told, f"Secret {name}")
 
 

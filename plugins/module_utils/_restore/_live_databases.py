@@ -14,7 +14,9 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, SECRET
 
 
-def live_databases(cluster: Cluster, namespace: str, objects: Sequence[Object]) -> Iterator[tuple[Database, Object]]:
+def live_databases(
+    cluster: Cluster, namespace: str, objects: Sequence[Object], che_cluster: str = ""
+) -> Iterator[tuple[Database, Object]]:
     """The databases that an installation runs now, each with the Deployment of its server.
 
     Where the Secret with a database's credentials is lost, the saved one tells them.
@@ -22,13 +24,14 @@ def live_databases(cluster: Cluster, namespace: str, objects: Sequence[Object]) 
     Args:
         cluster: Where.
         namespace: The namespace of Che.
-        objects: The objects of the backup; the CheCluster among them says which one is meant.
+        objects: The objects of the backup.
+        che_cluster: The CheCluster's name; empty for that of the one among these, or else the only one.
     """
     deployments = {item["metadata"]["name"]: item for item in cluster.list(DEPLOYMENT, namespace)}
-    name = next((obj["metadata"]["name"] for obj in objects if obj["kind"] == "CheCluster"), None)
-    che_cluster = CheCluster(find_che_cluster(cluster, namespace, name))
+    saved = next((obj["metadata"]["name"] for obj in objects if obj["kind"] == "CheCluster"), None)
+    found = CheCluster(find_che_cluster(cluster, namespace, che_cluster or saved))
     live = list(cluster.list(SECRET, namespace))
     present = {secret["metadata"]["name"] for secret in live}
     lost = [obj for obj in objects if obj["kind"] == SECRET.kind and obj["metadata"]["name"] not in present]
-    for database in find_databases(che_cluster, deployments.values(), [*live, *lost]):
+    for database in find_databases(found, deployments.values(), [*live, *lost]):
         yield database, deployments[database.deployment]

@@ -24,6 +24,11 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 
+#: What to do about a load that has failed for no reason that is known.
+LOAD_AGAIN = (
+    "Run the task again. If that fails too, see with community.che.backup_verify whether the backup is damaged."
+)
+
 
 @dataclass(frozen=True)
 class Beside:
@@ -79,7 +84,7 @@ class Loading:
         live, dump = endpoint_of(beside.database, self.namespace), part.dump
         options = job_options(self.cluster, self.namespace, beside.deployment, self.run_id, self.jobs, self.deadline)
         plan = load_job(
-            Endpoint(live.host, live.port, names.staged, role.name, role.password),
+            Endpoint(beside.psql.pod_address() or live.host, live.port, names.staged, role.name, role.password),
             self.repository.job_access,
             part.snapshot,
             dump.path if dump else dump_path(part.name),
@@ -90,4 +95,4 @@ class Loading:
         try:
             return parse_load_log(run_job(self.cluster, plan.job, plan.secret, self.deadline))
         except JobFailed as failure:
-            raise own_words(failure, f"database {part.name}") from None
+            raise own_words(failure, f"database {part.name}", LOAD_AGAIN) from None

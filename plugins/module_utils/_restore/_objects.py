@@ -46,6 +46,9 @@ from ansible_collections.community.che.plugins.module_utils._restore._plan impor
 
 Object = dict[str, Any]
 
+# With what the webhook of Che's operator refuses a second CheCluster, wherever in the cluster the first one is.
+ONLY_ONE = "only one CheCluster is allowed"
+
 # How often the operator may write the status of an object between a look at it and its replacement.
 _STATUS_WRITES = 5
 
@@ -149,11 +152,16 @@ def validate(cluster: Cluster, steps: Sequence[Step]) -> Validated:
         # A webhook refuses a CheCluster whose Secrets are missing, which are about to be created; and where the kind
         # itself is missing, the restore stops until it is there.
         later = needs_earlier or isinstance(error, NotFound)
-        if error is not None and step.needs_operator and later and not isinstance(error, Conflict):
+        if error is not None and step.needs_operator and later and not _stays_refused(error):
             waiting.append(step)
         elif error is not None:
             refused.append((step, error))
     return Validated(tuple(waiting), tuple(refused))
+
+
+def _stays_refused(error: ClusterError) -> bool:
+    """Whether nothing that a restore creates first would change the API server's mind."""
+    return isinstance(error, Conflict) or ONLY_ONE in error.what
 
 
 def _refusal(cluster: Cluster, step: Step) -> ClusterError | None:

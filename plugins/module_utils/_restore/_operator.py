@@ -18,6 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 # Eclipse Che, CodeReady Workspaces, OpenShift Dev Spaces.
 _NAMES = ("che-operator", "codeready-operator", "devspaces-operator")
 _USUAL_NAMESPACES = ("openshift-operators", "operators")
+CRD = "CustomResourceDefinition checlusters.org.eclipse.che"
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,11 @@ def require_operator(cluster: Cluster, namespace: str, api_version: str, saved: 
     """
     served = served_che_cluster_kind(cluster)
     if served is None:
-        on = "CustomResourceDefinition checlusters.org.eclipse.che"
-        raise CheError("The cluster does not serve the kind CheCluster", on, how_to_install(saved))
+        raise CheError("The cluster does not serve the kind CheCluster", CRD, how_to_install(saved))
     if served.api_version != api_version:
         raise CheError(
             f"The cluster serves the kind CheCluster as {served.api_version}, and the plan was made for {api_version}",
-            "CustomResourceDefinition checlusters.org.eclipse.che",
+            CRD,
             "Run the task with state: aborted, then restore anew: the plan converts it then.",
         )
     operator = find_operator(cluster, namespace)

@@ -53,6 +53,11 @@ class Step:
         return self.action in (CREATE, CHANGE)
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether what is there goes, however equal it is: a deletion can't be taken back."""
+        return self.live is not None and is_leaving(self.live)
+
+    @property
     def kind(self) -> str:
         return str(self.saved["kind"])
 
@@ -84,6 +89,11 @@ class Step:
         if self.action != CHANGE or self.live is None:
             return False
         return _is_done(normalise(self.live), normalise(self.saved), normalise(current))
+
+
+def is_leaving(obj: Object) -> bool:
+    """Whether an object was deleted and is there only until its finalizers are gone."""
+    return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def _is_done(before: Any, wanted: Any, now: Any) -> bool:

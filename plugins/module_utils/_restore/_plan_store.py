@@ -3,7 +3,8 @@
 
 """The plan of a restore in the repository: what a resumed restore goes on with, and an abort goes back by.
 
-It holds Secrets, as backups do, and a ConfigMap could hold no more than 1 MiB of it. The journal has its digest.
+It holds Secrets, as backups do, and a ConfigMap could hold no more than 1 MiB of it. The journal has its digest. It has
+all that the way back needs, as the backup that is restored may be gone, or damaged, when that is gone.
 """
 
 from __future__ import annotations
@@ -18,33 +19,26 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._plan import Step
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import content_digest
+from ansible_collections.community.che.plugins.module_utils._snapshot._fields import Fields, to_plain
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Dump, Installation, Part
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import plan_tags
 
 FILE_NAME = "plan.json"
-_VERSION = 1
+_VERSION = 2
 _LIMIT = 512 * 1024 * 1024
+_DUMP = "dump"
 
 
-@dataclass(frozen=True)
-class StoredPlan:
-    """A plan as it lies in the repository.
+class NotThePlan(CheError):
+    """What lies in the repository is not the plan that was stored."""
 
-    Args:
-        steps: What happens to each object, with what is there before.
-        databases: What happens to each database, by name.
-        che_cluster: The name of the CheCluster.
-        installation_exists: Whether it was there before.
-        was_ready: Whether Che was ready before.
-    """
 
-    steps: tuple[Step, ...]
-    databases: Mapping[str, str]
-    che_cluster: str
-    installation_exists: bool
-    was_ready: bool
+class OtherVersion(CheError):
+    """Another version of the collection has stored it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,12 @@ def store_plan(repository: Repository, restore: str, namespace: str, plan: Plan)
         # The journal, which many may read, has the digest: nobody is to try out what is in a plan of one Secret.
         "salt": secrets.token_hex(16),
         "steps": [{"action": step.action, "saved": step.saved, "live": step.live} for step in plan.steps],
-        "databases": {item.part.name: item.action for item in plan.databases},
+        "databases": [
+            {"action": item.action, "part": to_plain(item.part), "missing": item.missing} for item in plan.databases
+        ],
+        "backup": plan.backup,
+        "installation": to_plain(plan.installation),
+        "unproven": list(plan.unproven),
         "cheCluster": plan.che_cluster,
         "installationExists": plan.installation_exists,
         "wasReady": plan.was_ready,
@@ -78,24 +77,40 @@ def store_plan(repository: Repository, restore: str, namespace: str, plan: Plan)
     return PlanReference(summary.snapshot_id, content_digest(content))
 
 
-def fetch_plan(repository: Repository, reference: PlanReference) -> StoredPlan:
-    """Fetch a plan.
+def fetch_plan(repository: Repository, reference: PlanReference) -> Plan:
+    """Fetch a plan: what is to be done. What was only told while it was made is not in it.
 
     Raises:
-        CheError: It is gone, or is not the one that was stored.
+        NotThePlan: It is not the one that was stored.
+        OtherVersion: This version of the collection does not know it.
+        CheError: It can't be read.
     """
     content = repository.restic.dump(reference.snapshot, FILE_NAME, _LIMIT)
-    document: dict[str, Any] = json.loads(content) if content_digest(content) == reference.digest else {}
+    on = f"snapshot {reference.snapshot[:8]}"
+    if content_digest(content) != reference.digest:
+        raise NotThePlan("It is not the one that the restore began with", on)
+    document: dict[str, Any] = json.loads(content)
     if document.get("version") != _VERSION:
-        raise CheError(
-            "The plan of the unfinished restore is not the one that it began with",
-            f"snapshot {reference.snapshot[:8]}",
-            "Use the version of the collection that began the restore, and the same repository.",
-        )
-    return StoredPlan(
+        raise OtherVersion("The plan of the unfinished restore was stored by another version of the collection", on)
+    return Plan(
+        backup=document["backup"],
+        installation=Installation.read(Fields(document["installation"])),
+        unproven=tuple(document["unproven"]),
         steps=tuple(Step(item["action"], item["saved"], item["live"]) for item in document["steps"]),
-        databases=document["databases"],
+        databases=[
+            DatabasePlan(_read_part(item["part"]), item["action"], missing=bool(item.get("missing")))
+            for item in document["databases"]
+        ],
         che_cluster=document["cheCluster"],
         installation_exists=bool(document["installationExists"]),
         was_ready=bool(document["wasReady"]),
     )
+
+
+def _read_part(held: Mapping[str, Any]) -> Part:
+    """A database as it was in the manifest; or as the old operator's dump, which no manifest may name."""
+    if _DUMP not in held:
+        return Part.read(Fields(held))
+    dump = held[_DUMP]
+    told = {key: value for key, value in held.items() if key != _DUMP}
+    return Part(**told, dump=Dump(dump["role"], dump["path"], dump["serverVersion"], dump["sha256"]))

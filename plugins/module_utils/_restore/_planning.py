@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
+from ansible_collections.community.che.plugins.module_utils._backup._whose import whose_latest
 from ansible_collections.community.che.plugins.module_utils._che._choice import FAIL, KEEP, missing_references
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster, Reference
 from ansible_collections.community.che.plugins.module_utils._che._selection import SELECTABLE_KINDS, select
@@ -18,7 +19,9 @@ from ansible_collections.community.che.plugins.module_utils._restore._database_p
 from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._kept_secrets import without_what_stays
+from ansible_collections.community.che.plugins.module_utils._restore._leaving import leaving
 from ansible_collections.community.che.plugins.module_utils._restore._logins import changed_logins, login_checks
+from ansible_collections.community.che.plugins.module_utils._restore._meant import meant
 from ansible_collections.community.che.plugins.module_utils._restore._objects import all_live, completions
 from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator
 from ansible_collections.community.che.plugins.module_utils._restore._places import source_of, target_of
@@ -37,9 +40,11 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
         CheError: There is no such backup, or it is not what it says.
         Forbidden: The credentials lack a permission.
     """
-    fetched = fetch(repository, request.asked_id)
+    whose = whose_latest(cluster, request.namespace, moved=bool(request.mappings.namespace))
+    fetched = fetch(repository, request.asked_id, whose)
     saved = fetched.manifest.installation
-    name = next((obj["metadata"]["name"] for obj in fetched.objects if obj["kind"] == "CheCluster"), "")
+    about = meant(cluster, request, fetched)
+    name = about.name
     live = all_live(cluster, request.namespace, name)
     che_cluster = live.get(("CheCluster", name))
     operator = find_operator(cluster, request.namespace)
@@ -48,18 +53,25 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
     left = without_what_stays(cluster, request, wanted.objects, live, name, target.che_version)
     additions = completions(cluster, left.objects, live)
     steps = plan_objects(left.objects, live, leave_existing=request.existing == KEEP, completed=additions)
-    question = DatabaseQuestion(cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None)
+    question = DatabaseQuestion(
+        cluster, request, target, fetched.databases, wanted.objects, che_cluster is not None, che_cluster=name
+    )
+    databases = plan_databases(question)
     return Plan(
-        fetched=fetched,
+        backup=fetched.backup.id,
+        installation=saved,
+        unproven=fetched.unproven,
         steps=steps,
-        databases=plan_databases(question),
+        databases=databases,
         che_cluster=name,
         installation_exists=che_cluster is not None,
         was_ready=che_cluster is not None and CheCluster(che_cluster).is_ready(),
         left_alone=_left_alone(wanted.objects, che_cluster, live),
         desired=wanted,
         checks=(
+            *about.checks,
             *wanted.checks,
+            *leaving(steps, che_cluster if any(item.restores for item in databases) else None),
             *_existing(request, steps),
             *_missing(left.objects, live),
             *left.checks,
@@ -111,7 +123,7 @@ def _left_alone(objects: Sequence[Object], che_cluster: Object | None, live: Liv
 
 def _not_saved(places: Sequence[DatabasePlace]) -> list[Check]:
     """What the installation had, and its backup has not."""
-    told = "It is not in the backup, as was asked for when that was made"
+    told = "It is not in the backup: that was asked for when it was made, or its server did not have it"
     return [
         Check("databases", WARNED, told, f"database {place.name} of {place.host or 'the operator of Che'}")
         for place in places

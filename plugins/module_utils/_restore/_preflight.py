@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
 from ansible_collections.community.che.plugins.module_utils._che._choice import DATABASE, KEEP
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
@@ -30,13 +31,19 @@ from ansible_collections.community.che.plugins.module_utils._restore._checks imp
 )
 from ansible_collections.community.che.plugins.module_utils._restore._database_place import TAKE_UP
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
+from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
 from ansible_collections.community.che.plugins.module_utils._restore._objects import validate
-from ansible_collections.community.che.plugins.module_utils._restore._operator import find_operator, how_to_install
+from ansible_collections.community.che.plugins.module_utils._restore._operator import (
+    CRD,
+    find_operator,
+    how_to_install,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, CREATE
+from ansible_collections.community.che.plugins.module_utils._restore._quotas import held_against, needed
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
+from ansible_collections.community.che.plugins.module_utils._restore._safety_backup import safety_checks
 from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
-from ansible_collections.community.che.plugins.module_utils._server._quantity import amount_of
 
 _UID_RANGE = "openshift.io/sa.scc.uid-range"
 _FEW = 5
@@ -44,7 +51,6 @@ _MAKE_ACCEPTABLE = (
     "See to it that the API server takes it: it says what is wrong. "
     "Or leave the object out: choose others with names or kinds."
 )
-_COUNTED = {"Secret": "secrets", "ConfigMap": "configmaps", "PersistentVolumeClaim": "persistentvolumeclaims"}
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,16 @@ def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
         Unreachable: The API server does not answer.
     """
     asked = _Asked(cluster, request, plan)
-    proof = "it has no manifest" if plan.fetched.unproven else "its objects are those of its manifest"
+    proof = "it has no manifest" if plan.unproven else "its objects are those of its manifest"
     return [
-        Check("backup", PASSED, f"it is complete, and {proof}", plan.fetched.backup.id[:8]),
+        Check("backup", PASSED, f"it is complete, and {proof}", plan.backup[:8]),
         *plan.checks,
+        *_kind(asked),
         *_operator(asked),
         *_beside(asked),
         *_objects(asked),
         *_unsaved(asked),
+        *_safety_backup(asked),
         *_quotas(asked),
         *_user_ids(asked),
         *_databases(asked),
@@ -104,9 +112,27 @@ def _unsaved(asked: _Asked) -> Iterator[Check]:
         yield Check("safety backup", WARNED, "it is replaced, and nothing of it is saved", on)
 
 
+def _safety_backup(asked: _Asked) -> Iterator[Check]:
+    plan = asked.plan
+    if asked.request.safety_backup and plan.installation_exists and plan.changes:
+        yield from safety_checks(asked.cluster, asked.request.namespace, plan.che_cluster)
+
+
+def _kind(asked: _Asked) -> Iterator[Check]:
+    """The one kind that does not come with every cluster; an operator may run where its CRD was removed."""
+    served = served_che_cluster_kind(asked.cluster)
+    if served is not None:
+        yield Check("kinds", PASSED, f"the cluster serves CheCluster as {served.api_version}", CRD)
+    elif asked.plan.needs_operator:
+        message = "the cluster does not serve the kind CheCluster; the restore stops where it needs it"
+        yield Check("kinds", WAITS, message, CRD, how_to_install(asked.plan.installation))
+    else:
+        yield Check("kinds", WARNED, "the cluster does not serve the kind CheCluster; nothing restored needs it", CRD)
+
+
 def _operator(asked: _Asked) -> Iterator[Check]:
     operator = find_operator(asked.cluster, asked.request.namespace)
-    how = how_to_install(asked.plan.fetched.manifest.installation)
+    how = how_to_install(asked.plan.installation)
     if operator.runs:
         yield Check("operator", PASSED, "the operator of Che runs", operator.on)
     elif not operator.seen:
@@ -146,7 +172,7 @@ def _may_read(read: Callable[[], Iterable[object]]) -> bool:
 
 
 def _quotas(asked: _Asked) -> Iterator[Check]:
-    """A dry run is held against a quota too, but one by one; here they are counted together."""
+    """A dry run is held against a quota too, but one by one; here all is added up."""
     if asked.plan.makes_namespace:
         return
     try:
@@ -154,27 +180,27 @@ def _quotas(asked: _Asked) -> Iterator[Check]:
     except Forbidden:
         yield Check("quota", UNKNOWN, "the credentials do not let one see the namespace's quotas")
         return
-    needed = _counted(asked.plan)
+    created = [step.saved for step in asked.plan.steps if step.action == CREATE]
+    wanted = needed(created, _runs_job(asked))
     for quota in quotas:
-        status, on = quota.get("status") or {}, RESOURCE_QUOTA.named(quota["metadata"]["name"], asked.request.namespace)
-        hard, used = status.get("hard") or {}, status.get("used") or {}
-        for resource, count in needed.items():
-            for key in {resource, f"count/{resource}"} & set(hard):
-                room, taken = amount_of(str(hard[key])), amount_of(str(used.get(key, 0)))
-                if room is not None and taken is not None and taken + count > room:
-                    what = f"It allows {hard[key]} {resource}; {used.get(key, 0)} are there and {count} are needed"
-                    yield Check("quota", BLOCKED, what, on, "Raise it for the restore.")
+        yield from held_against(quota, wanted)
     if quotas:
         yield Check("quota", PASSED, f"{len(quotas)} quotas were held against what is created")
 
 
-def _counted(plan: Plan) -> dict[str, int]:
-    """How many objects are created of each sort that quotas count, the Job of a database with its Secret included."""
-    created = Counter(step.kind for step in plan.steps if step.action == CREATE)
-    needed = Counter({_COUNTED[kind]: count for kind, count in created.items() if kind in _COUNTED})
+def _runs_job(asked: _Asked) -> bool:
+    """Whether a database is loaded, or dumped for the safety backup."""
+    plan = asked.plan
     if any(item.restores for item in plan.databases):
-        needed.update({"jobs.batch": 1, "pods": 1, "secrets": 1})
-    return dict(needed)
+        return True
+    if not (asked.request.safety_backup and plan.installation_exists and plan.changes):
+        return False
+    try:
+        found = live_databases(asked.cluster, asked.request.namespace, plan.objects, plan.che_cluster)
+        return any(True for _found in found)
+    except CheError:
+        # One runs whose credentials are lost, or nobody can tell.
+        return True
 
 
 def _user_ids(asked: _Asked) -> Iterator[Check]:
@@ -198,7 +224,9 @@ def _databases(asked: _Asked) -> Iterator[Check]:
         on = f"database {item.part.name}"
         for obstacle in item.obstacles if item.restores else ():
             yield Check("databases", BLOCKED, obstacle.what, on, obstacle.lift)
-        if item.restores and not item.live_version:
+        if item.missing:
+            yield Check("databases", WARNED, item.note.rstrip("."), on)
+        elif item.restores and not item.live_version:
             if item.note:
                 yield Check("databases", WARNED, item.note.rstrip("."), on)
             message = "nothing is known of its server yet"

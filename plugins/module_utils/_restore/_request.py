@@ -31,10 +31,11 @@ _ROOM = 23
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """One restore. ``timeout`` is in seconds."""
+    """One restore. ``timeout`` is in seconds; without ``che_cluster`` that of the backup is meant, or the only one."""
 
     namespace: str
     id: str
+    che_cluster: str | None
     server: ServerOptions
     jobs: JobChoices
     safety_backup: bool
@@ -55,6 +56,7 @@ class RestoreRequest:
         return cls(
             namespace=params["namespace"],
             id=params["id"],
+            che_cluster=params["che_cluster"],
             server=options_from(params, params["backup_server"]),
             jobs=JobChoices.read(params),
             safety_backup=params["safety_backup"],
@@ -88,8 +90,13 @@ class RestoreRequest:
         }
         return json.dumps({name: value for name, value in said.items() if value}, sort_keys=True)
 
-    def safety(self, che_cluster: str) -> BackupRequest:
-        """The backup of what is there now, made before anything is changed."""
+    def safety(self, che_cluster: str, missing: tuple[str, ...] = ()) -> BackupRequest:
+        """The backup of what is there now, made before anything is changed.
+
+        Args:
+            che_cluster: The CheCluster's name.
+            missing: The databases, by role, that their servers do not have.
+        """
         return BackupRequest(
             namespace=self.namespace,
             che_cluster=che_cluster,
@@ -104,6 +111,7 @@ class RestoreRequest:
             safety=True,
             # A restore never touches a database of somebody else's.
             database=ONLY_EMBEDDED,
+            missing=missing,
         )
 
 

@@ -21,16 +21,18 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
 from ansible_collections.community.che.plugins.module_utils._kube._lease import DURATION_SECONDS, held_lease
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._abort import abort
-from ansible_collections.community.che.plugins.module_utils._restore._begin import (
-    keep_plan,
-    make_namespace,
-)
+from ansible_collections.community.che.plugins.module_utils._restore._begin import keep_plan
 from ansible_collections.community.che.plugins.module_utils._restore._checks import WARNED, Check, require_none_blocked
+from ansible_collections.community.che.plugins.module_utils._restore._meant import require_meant
+from ansible_collections.community.che.plugins.module_utils._restore._own_namespace import (
+    make_namespace,
+    take_namespace_over,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._phases import carry_on
 from ansible_collections.community.che.plugins.module_utils._restore._planning import make_plan
 from ansible_collections.community.che.plugins.module_utils._restore._preflight import check
 from ansible_collections.community.che.plugins.module_utils._restore._request import ABORTED, RestoreRequest
-from ansible_collections.community.che.plugins.module_utils._restore._result import told_plan, told_work
+from ansible_collections.community.che.plugins.module_utils._restore._result import told_check, told_plan, told_work
 from ansible_collections.community.che.plugins.module_utils._restore._resume import planned, require_same, take_over
 from ansible_collections.community.che.plugins.module_utils._restore._told_plan import Telling
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan, Work
@@ -80,7 +82,7 @@ def _begin(
     with run.stage("plan", "Downloading backup from backup server"):
         repository = _open(cluster, request)
         plan = make_plan(cluster, request, repository)
-        run.sealed(plan.fetched.backup.id)
+        run.sealed(plan.backup)
         run.warnings += _unfinished_warnings(unfinished)
         if request.plan is not None:
             Telling.of(repository.access.password, repository.id).require_same(request.plan, plan, request.options)
@@ -95,11 +97,13 @@ def _begin(
         # A task that is refused leaves even this as it was.
         repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         if request.check_mode or not plan.changes:
-            return told_plan(run, repository, plan, checks, request.options)
+            return told_check(run, repository, plan, checks, request.options)
         kept = keep_plan(request, repository, plan)
         if plan.makes_namespace:
             make_namespace(cluster, request.run_id, plan)
             cluster = _be_alone(cluster, request, alone)
+        else:
+            take_namespace_over(cluster, request.namespace, request.run_id)
         journal = OpenJournal.begin(cluster, request.namespace, kept)
     return _carry_on(Work(cluster, request, run, repository, plan, deadline, journal, checks))
 
@@ -122,7 +126,9 @@ def _resume(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJo
         repository = _open(cluster, request)
         require_same(journal.content, request, repository)
         run.sealed(journal.content.backup)
-        work = Work(cluster, request, run, repository, planned(journal.content, repository), deadline, journal)
+        plan = planned(journal.content, repository, request.namespace)
+        require_meant(request, plan.che_cluster)
+        work = Work(cluster, request, run, repository, plan, deadline, journal)
         take_over(work)
     waited = journal.content.phase == RESTORED and not request.commit
     told = _carry_on(work, resumed=True)
@@ -131,7 +137,7 @@ def _resume(cluster: Cluster, request: RestoreRequest, run: Run, journal: OpenJo
 
 def _carry_on(work: Work, resumed: bool = False) -> dict[str, Any]:
     carry_on(work)
-    backup = work.plan.fetched.backup.id[:8]
+    backup = work.plan.backup[:8]
     if work.committed:
         work.run.say(f"Backup {backup} is restored")
     else:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, told_server
 from ansible_collections.community.che.plugins.module_utils._restore._checks import Check
 from ansible_collections.community.che.plugins.module_utils._restore._plan import diff_of
+from ansible_collections.community.che.plugins.module_utils._restore._printed_plan import printed
 from ansible_collections.community.che.plugins.module_utils._restore._told_plan import Telling
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan, Work
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
@@ -30,7 +31,7 @@ def told_plan(run: Run, repository: Repository, plan: Plan, checks: Sequence[Che
     return {
         "changed": plan.changes or repository.made_default,
         "backup_server": told_server(repository),
-        "id": plan.fetched.backup.id,
+        "id": plan.backup,
         "run_id": run.run_id,
         "plan": Telling.of(repository.access.password, repository.id).plan(plan, checks, options),
         "diff": [*map(diff_of, changed), *(item.diff() for item in plan.databases if item.restores)],
@@ -43,6 +44,12 @@ def told_plan(run: Run, repository: Repository, plan: Plan, checks: Sequence[Che
         "duration": run.seconds,
         "warnings": run.warnings,
     }
+
+
+def told_check(run: Run, repository: Repository, plan: Plan, checks: Sequence[Check], options: str) -> dict[str, Any]:
+    """What would be done, with all of the plan in what ``--diff`` prints; as ``told_plan``."""
+    told = told_plan(run, repository, plan, checks, options)
+    return {**told, "diff": [printed(told["plan"]), *told["diff"]] if plan.changes else []}
 
 
 def told_work(work: Work, *, resumed: bool) -> dict[str, Any]:

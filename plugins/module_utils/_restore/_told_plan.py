@@ -55,7 +55,7 @@ class Telling:
         """A plan as a task returns it."""
         waiting = {check.on for check in checks if check.result == WAITS and check.name == "object"}
         return {
-            "backup": plan.fetched.backup.id,
+            "backup": plan.backup,
             "options": json.loads(options),
             "objects": [
                 {**self._object(step), "validated": f"{step.kind}/{step.name}" not in waiting} for step in plan.steps
@@ -65,7 +65,7 @@ class Telling:
             "left_out": list(plan.desired.left_out if plan.desired else ()),
             "conversion": list(plan.desired.conversion if plan.desired else ()),
             "adaptations": list(plan.desired.adaptations if plan.desired else ()),
-            "unproven": list(plan.fetched.unproven),
+            "unproven": list(plan.unproven),
             "preflight": [check.shown() for check in checks if check.name != "object"],
             "blockers": [check.shown() for check in blockers(checks)],
         }

@@ -52,12 +52,30 @@ def written_since(staged: Staged, before: str, saved: Callable[[str], DatabaseFi
     except LeaseLost:
         raise
     except CheError as failure:
-        found = [f"this could not be found out: {failure.what}"]
+        return (
+            f"Whether the database {staged.database.name} was written to after its safety backup could not be found "
+            f"out: {failure.what}. What it held then is kept on its server as {staged.names.replaced}."
+        )
     if not found:
         return ""
     return (
         f"The database {staged.database.name} was written to after its safety backup ({'; '.join(found[:_SHOWN])}). "
         f"That is in no backup, and kept on its server as {staged.names.replaced}."
+    )
+
+
+def lost(staged: Staged) -> str:
+    """Whether the database that was replaced is gone before the commit, as a sentence; empty where it is there.
+
+    With it goes what tells that the one in its place is the restored one: whose server was made anew, with empty
+    volumes, has one of that name too.
+    """
+    if standing(staged.psql, staged.names).replaced:
+        return ""
+    return (
+        f"The database that {staged.database.name} replaced is not on its server any more, and the restore has not "
+        f"removed it. Unless somebody has dropped it, the server was made anew, and what was restored is lost: look "
+        f"at what {staged.database.name} holds. Run the task again to end the restore."
     )
 
 

@@ -12,11 +12,11 @@ from ansible_collections.community.che.plugins.module_utils._che._additions impo
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._restore._objects import completed, live_objects
-from ansible_collections.community.che.plugins.module_utils._restore._plan import KEEP, LEAVE, Step
+from ansible_collections.community.che.plugins.module_utils._restore._plan import KEEP, LEAVE, Step, is_leaving
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digest
 
 # A cluster labels and annotates its namespaces by itself.
-_NOT_COMPARED = ("Namespace", "PersistentVolumeClaim")
+NOT_COMPARED = ("Namespace", "PersistentVolumeClaim")
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,18 @@ def verify_objects(cluster: Cluster, namespace: str, steps: Iterable[Step]) -> P
         steps: What was restored.
 
     Raises:
-        CheError: Some that were written differ, or any is gone; it names them.
+        CheError: Some that were written differ, or any is gone or about to be; it names them.
         ClusterError: The API server does not say what it would make of a CheCluster.
     """
-    compared = [step for step in steps if step.kind not in _NOT_COMPARED and step.action != LEAVE]
+    compared = [step for step in steps if step.kind not in NOT_COMPARED and step.action != LEAVE]
     live = live_objects(cluster, namespace, [step.saved for step in compared])
+    leaving = [step for step in compared if _is_leaving(live.get((step.kind, step.name)))]
+    if leaving:
+        raise CheError(
+            f"These objects are being deleted: {', '.join(sorted(map(_named, leaving))[:10])}",
+            f"namespace {namespace}",
+            "Nothing stays of them: find out who has deleted them.",
+        )
     differing: list[Step] = []
     changed: list[Step] = []
     for step in compared:
@@ -75,6 +82,10 @@ def _is_as_it_was_to_be(cluster: Cluster, step: Step, live: Object) -> bool:
     # One that was kept had the defaults of its schema when the plan saw it, and the plan has them.
     defaults = completed(cluster, step.saved, live) if step.writes else step.saved
     return object_digest(with_additions(step.saved, live, defaults)) == expected
+
+
+def _is_leaving(live: Object | None) -> bool:
+    return live is not None and is_leaving(live)
 
 
 def _named(step: Step) -> str:

@@ -15,11 +15,12 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 from ansible_collections.community.che.plugins.module_utils._restore._checks import Check
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._desired import Desired
-from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
-from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
+from ansible_collections.community.che.plugins.module_utils._restore._plan import CHANGE, CREATE, Step
+from ansible_collections.community.che.plugins.module_utils._restore._ready import Reaction
 from ansible_collections.community.che.plugins.module_utils._restore._request import RestoreRequest
 from ansible_collections.community.che.plugins.module_utils._run._journal import OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._run import Run
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Installation
 
 
 @dataclass(frozen=True)
@@ -27,32 +28,38 @@ class Plan:
     """What a restore is about to do.
 
     Args:
-        fetched: The backup.
+        backup: The full id of the backup.
+        installation: Where that comes from.
         steps: What happens to each object, in the order in which it is carried out.
         databases: What happens to each database.
         che_cluster: The name of the CheCluster.
         installation_exists: Whether there is a CheCluster now; without one there is nothing to protect, and no database
             to load into.
         was_ready: Whether Che was ready when the plan was made.
+        unproven: What can't be proven about the backup, each a whole sentence.
         left_alone: Objects of Che that are there and not restored, as ``Kind/name``.
         desired: How what is to be there came about; None for a plan that is gone on with.
         checks: What was found while it was made.
     """
 
-    fetched: Fetched
+    backup: str
+    installation: Installation
     steps: Sequence[Step]
     databases: Sequence[DatabasePlan]
     che_cluster: str
     installation_exists: bool
     was_ready: bool = False
+    unproven: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
     desired: Desired | None = None
     checks: tuple[Check, ...] = ()
 
     @property
     def changes(self) -> bool:
-        """Whether anything in the cluster differs from the backup."""
-        return any(step.writes for step in self.steps) or any(item.restores for item in self.databases)
+        """Whether anything in the cluster differs from the backup, or does not stay as it is."""
+        return any(step.writes or step.is_leaving for step in self.steps) or any(
+            item.restores for item in self.databases
+        )
 
     @property
     def objects(self) -> tuple[Object, ...]:
@@ -64,6 +71,11 @@ class Plan:
         """Whether its operator has to make something of what is restored."""
         written = any(step.needs_operator and step.writes for step in self.steps)
         return written or any(item.restores for item in self.databases)
+
+    @property
+    def changes_che_cluster(self) -> bool:
+        """Whether one is written in the place of another, to which its operator may have something to do."""
+        return any(step.needs_operator and step.action == CHANGE for step in self.steps)
 
     @property
     def makes_ready(self) -> bool:
@@ -91,6 +103,7 @@ class Work:
         checks: What was looked at before it began.
         verified: What was compared with the backup.
         committed: Whether this run has committed it.
+        reaction: What the operator does about the CheCluster that this run has written in the place of another.
     """
 
     cluster: Cluster
@@ -103,6 +116,7 @@ class Work:
     checks: Sequence[Check] = ()
     verified: dict[str, Any] = field(default_factory=dict)
     committed: bool = False
+    reaction: Reaction | None = None
 
     @property
     def namespace(self) -> str:

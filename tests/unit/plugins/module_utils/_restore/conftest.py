@@ -17,6 +17,8 @@ from unit.che_objects import dump_log, install
 from unit.fake_api import FakeApi, FakeClock
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
+from unit.plugins.module_utils._restore.killed_bed import World
+from unit.plugins.module_utils._restore.killed_cases import Case, Make, made
 from unit.plugins.module_utils._restore.restore_bed import Databases
 
 
@@ -61,3 +63,13 @@ def two_servers(api: FakeApi) -> FakeApi:
     api.cluster.create(to_object(StoredServer("other", RestServer("other.example"), "password"), "che"))
     make_default(api.cluster, "che", "other", RestServer("other.example"))
     return api
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch, restic: FakeRestic) -> Make:
+    """Makes what a restore that is killed begins with."""
+
+    def make_one(case: Case) -> World:
+        return made(monkeypatch, restic, case)
+
+    return make_one

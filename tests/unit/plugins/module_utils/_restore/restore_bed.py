@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._backup._request import JobChoices
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, CONFIG_MAP, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
@@ -34,6 +34,7 @@ from unit.fake_api import FakeApi, Request
 REQUEST = RestoreRequest(
     namespace="che",
     id="latest",
+    che_cluster=None,
     server=ServerOptions(name="main"),
     jobs=JobChoices("restic:1", None, (), None),
     safety_backup=True,
@@ -57,10 +58,15 @@ class Databases:
     differ: bool = False
     done: list[str] = field(default_factory=list)
     fails: str = ""
+    fails_by: type[Halt] = CheError
     outage_seconds: float = 0.0
+    closed_at: str = ""
+    journal: Any = None
     removed: bool = False
     marked: bool = False
     unsaved_words: list[str] = field(default_factory=list)
+    lost_words: list[str] = field(default_factory=list)
+    are_all_back: bool = True
 
     def plan(self, question: DatabaseQuestion) -> list[DatabasePlan]:
         (part,) = question.parts
@@ -71,18 +77,21 @@ class Databases:
         changed = replace(figures, tables=(replace(figures.tables[0], rows=9),))
         return [DatabasePlan(part, RESTORE, changed) if self.differ else DatabasePlan(part, KEEP, figures)]
 
-    def restorer(self, _cluster: Any, _request: Any, _repository: Any, _plan: Any, **_options: Any) -> Databases:
+    def restorer(self, _cluster: Any, _request: Any, _repository: Any, _plan: Any, **options: Any) -> Databases:
+        self.journal = options["journal"]
         return self
 
     def _do(self, what: str) -> None:
         self.done.append(what)
         if self.fails == what:
-            raise CheError(f"It broke at {what}")
+            raise self.fails_by(f"It broke at {what}")
 
     def stage(self) -> None:
         self._do("stage")
 
     def cut_over(self) -> None:
+        if self.closed_at:
+            self.journal.note(closed_at=self.closed_at)
         self._do("cut over")
 
     def marks(self) -> dict[str, str]:
@@ -92,6 +101,9 @@ class Databases:
     def unsaved(self, marks: Mapping[str, str], saved: Callable[[str], DatabaseFigures | None]) -> list[str]:
         assert (marks, saved("openvsx"), saved("keycloak")) == ({"openvsx": "as it was"}, FIGURES, None)
         return self.unsaved_words
+
+    def lost(self) -> list[str]:
+        return self.lost_words
 
     def commit(self) -> None:
         self._do("commit")
@@ -108,6 +120,8 @@ class Databases:
 
     def clean_up(self) -> None:
         self._do("clean up")
+        if self.journal.content.closed_at:
+            self.journal.note(closed_at="", opened=False)
 
 
 def change(api: FakeApi) -> None:

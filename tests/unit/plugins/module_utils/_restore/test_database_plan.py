@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
 from ansible_collections.community.che.plugins.module_utils._che._place import Place
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Interrupted
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore import _database_plan
@@ -48,21 +48,25 @@ def manifest() -> Manifest:
     return Manifest.from_json(restic.files[make_backup(restic)]["manifest.json"])
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, answer: Answer, leftovers: str = "") -> list[str]:
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Answer, leftovers: str = "", missing: str = "") -> list[str]:
     """Stands in for psql in the database's pod: for the figures, and for what earlier runs have left."""
     scripts: list[str] = []
 
-    def pod_psql(_cluster: Any, deployment: Any) -> Callable[[str], str]:
+    def pod_psql(_cluster: Any, deployment: Any, any_closed: bool = False) -> Callable[[str], str]:
         assert deployment["metadata"]["name"] == "openvsx-database"
 
         def run(script: str) -> str:
             scripts.append(script)
+            if "listen_addresses" in script:
+                # Whatever the server's state: that of one that runs and is not ready would be told here alone.
+                assert any_closed
+                return missing
             return leftovers if "che-replaced-" in script else answer()
 
         return run
 
     monkeypatch.setattr(_database_plan, "PodPsql", pod_psql)
-    monkeypatch.setattr(_database_plan, "read_facts", lambda _psql, _database: None)
+    monkeypatch.setattr(_database_plan, "read_facts", lambda *_arguments: None)
     return scripts
 
 
@@ -77,7 +81,8 @@ def plan(api: FakeApi, manifest: Manifest, exists: bool = True, version: str = "
     request.__dict__.update(asked)
     target = Place("che", "", "Kubernetes", "org.eclipse.che/v2", version)
     parts = [part for part in manifest.parts if part.kind == "database"]
-    (found,) = plan_databases(DatabaseQuestion(api.cluster, request, target, parts, objects, exists))
+    name = asked.pop("che_cluster", "")
+    (found,) = plan_databases(DatabaseQuestion(api.cluster, request, target, parts, objects, exists, name))
     return found
 
 
@@ -94,6 +99,16 @@ def test_a_database_that_equals_the_backup_is_kept(
     assert "openvsx" in scripts[0]
 
 
+def test_the_databases_are_those_of_the_che_cluster_that_is_there_whatever_it_is_called(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(api)
+    answering(monkeypatch, figures)
+    saved = {"apiVersion": "org.eclipse.che/v2", "kind": "CheCluster", "metadata": {"name": "codeready-workspaces"}}
+
+    assert plan(api, manifest, objects=[{**saved, "spec": {}}], che_cluster=NAME).action == "keep"
+
+
 def test_one_that_a_migration_has_left_closed_is_replaced_though_it_is_equal(
     api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,9 +116,25 @@ def test_one_that_a_migration_has_left_closed_is_replaced_though_it_is_equal(
     install(api)
     answering(monkeypatch, figures)
     closed = SimpleNamespace(is_closed=True, obstacles=(), server_version=150000, owner="o", properties=None)
-    monkeypatch.setattr(_database_plan, "read_facts", lambda _psql, _database: closed)
+    monkeypatch.setattr(_database_plan, "read_facts", lambda *_arguments: closed)
     monkeypatch.setattr(_database_plan, "_obstacles", lambda *_arguments: ())
     assert plan(api, manifest).action == "restore"
+
+
+@pytest.mark.parametrize("existing", ["replace", "keep"])
+def test_a_task_that_is_told_to_stop_while_it_counts_plans_nothing(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, existing: str
+) -> None:
+    """The database may be equal, and need not be replaced at all."""
+    install(api)
+
+    def told_to_stop() -> str:
+        raise Interrupted("The task was stopped by signal 15")
+
+    answering(monkeypatch, told_to_stop)
+
+    with pytest.raises(Interrupted):
+        plan(api, manifest, existing=existing)
 
 
 def test_what_an_earlier_restore_left_is_told(
@@ -152,6 +183,43 @@ def test_one_that_cannot_be_counted_is_left_or_blocks_when_that_is_asked_for(
     found = plan(api, manifest, existing=existing)
 
     assert (found.action, len(found.obstacles), bool(found.note)) == (action, obstacles, action == "leave")
+
+
+def no_such_database() -> str:
+    raise CheError('database "openvsx" does not exist')
+
+
+@pytest.mark.parametrize("existing", ["replace", "keep", "fail"])
+def test_one_that_its_server_does_not_have_is_made_anew_whatever_is_asked_for(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, existing: str
+) -> None:
+    install(api)
+    answering(monkeypatch, no_such_database, missing="150014|1|0\n")
+
+    found = plan(api, manifest, existing=existing)
+
+    assert (found.action, found.missing, found.obstacles) == (RESTORE, True, ())
+    assert found.shown()["note"] == "There is no such database on its server: it is made anew."
+
+
+@pytest.mark.parametrize(
+    ("answer", "what", "lift"),
+    [
+        ("150014|0|0\n", "nor the role vsx that it would belong to", 'CREATE ROLE "vsx" LOGIN;'),
+        ("150014|1|1\n", "its role vsx is a superuser", 'CREATE DATABASE "openvsx" OWNER "vsx";'),
+        ("90624|1|0\n", "does not load into the older PostgreSQL 9.6", "Restore it to a server"),
+    ],
+)
+def test_what_keeps_it_from_being_made_is_told_with_the_statement_that_lifts_it(
+    api: FakeApi, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, answer: str, what: str, lift: str
+) -> None:
+    install(api)
+    answering(monkeypatch, no_such_database, missing=answer)
+
+    (obstacle,) = plan(api, manifest).obstacles
+
+    assert what in obstacle.what
+    assert lift in obstacle.lift
 
 
 def test_one_whose_server_is_down_is_restored(

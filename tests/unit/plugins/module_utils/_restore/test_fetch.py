@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose
 from ansible_collections.community.che.plugins.module_utils._snapshot._errors import LayoutError, ManifestError
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
 from unit.fake_backup import make_backup
@@ -25,7 +26,7 @@ def restic() -> FakeRestic:
 
 
 def get(restic: FakeRestic, wanted: str = "latest") -> Fetched:
-    return fetch(a_repository(restic), wanted)
+    return fetch(a_repository(restic), wanted, Whose("che"))
 
 
 def edit_manifest(restic: FakeRestic, **fields: Any) -> None:

@@ -11,6 +11,7 @@ from ansible_collections.community.che.plugins.module_utils._restore import _fet
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._fetch_legacy import fetch_legacy
 from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose
 from unit.fake_restic import PIECE, FakeRestic, a_repository
 from unit.legacy_files import FILES, dump_text
 
@@ -48,9 +49,9 @@ def test_it_is_fetched_like_others_by_its_id_and_is_never_the_latest() -> None:
     restic.save({path: text.encode() for path, text in FILES.items()}, (), path="/tmp/che-backup-data")
     repository, snapshot = a_repository(restic), restic.taken[0].id
 
-    assert fetch(repository, snapshot[:8]).unproven
+    assert fetch(repository, snapshot[:8], Whose("che")).unproven
     with pytest.raises(CheError, match="no complete backup"):
-        fetch(repository, "latest")
+        fetch(repository, "latest", Whose("che"))
 
 
 def test_a_version_that_nobody_noted() -> None:

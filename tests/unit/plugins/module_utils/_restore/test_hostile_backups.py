@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
 from ansible_collections.community.che.plugins.module_utils._snapshot._layout import read_installation
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import FILE_NAME
@@ -56,7 +57,7 @@ class Forger:
         return self.restic.save({FILE_NAME: content}, seal_tags("r2", 2)).snapshot_id
 
     def get(self, backup: str) -> Fetched:
-        return fetch(a_repository(self.restic), backup)
+        return fetch(a_repository(self.restic), backup, Whose("che"))
 
     def _objects(self) -> list[dict[str, Any]] | None:
         with TemporaryDirectory() as folder:

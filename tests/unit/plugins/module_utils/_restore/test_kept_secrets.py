@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, DEPLOYMENT, SECRET
+from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._restore._kept_secrets import Left, without_what_stays
+from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from unit.che_objects import NAME, available, deployment_spec, encoded, install
 from unit.fake_api import FakeApi
 from unit.plugins.module_utils._restore.restore_bed import REQUEST
@@ -121,3 +123,17 @@ def test_what_opens_nothing_of_others_is_an_object_like_any(
 ) -> None:
     found = left(away, *objects, **asked)
     assert (len(found.objects), found.checks) == (len(objects), ())
+
+
+@pytest.mark.parametrize("option", ["password_secret", "credentials_secret", "ca_secret"])
+def test_what_opens_the_server_that_the_task_says_stays_too(api: FakeApi, option: str) -> None:
+    """With the saved one in its place, neither the next run nor an abort would get at the plan."""
+    api.kinds = (CHE_CLUSTER_V1,)
+    api.add(SECRET, "away", "che", data=LIVE)
+    said = ServerOptions(server=RestServer("rest.example"), **{option: "away"})
+
+    found = left(api, secret(), secret("other"), server=said)
+
+    assert names(found) == ["other"]
+    ((on, sentence),) = told(found)
+    assert (on, "stays as it is" in sentence) == ("Secret away", True)

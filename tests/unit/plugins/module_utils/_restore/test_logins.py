@@ -46,8 +46,9 @@ class Server:
     superusers: tuple[str, ...] = ()
     restarted: list[str] = field(default_factory=list)
     fails: Exception | None = None
+    answers: bool = False
 
-    def psql(self, _cluster: Any, deployment: Any, name: str = "") -> Any:
+    def psql(self, _cluster: Any, deployment: Any, name: str = "", any_closed: bool = False) -> Any:
         assert deployment["metadata"]["name"] == "openvsx-database"
         return Session(self, name)
 
@@ -63,6 +64,8 @@ class Session:
     def __call__(self, script: str) -> str:
         if self.server.fails:
             raise self.server.fails
+        if script == "SELECT 1;\n":
+            return "1\n" if self.server.answers else ""
         if script.startswith("SHOW"):
             return f"{OLD}\n"
         asked = re.search(r"rolname = '(\w+)'", script)
@@ -84,7 +87,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server()
     for module in (_logins, _login_keeper):
         monkeypatch.setattr(module, "PodPsql", made.psql)
-    monkeypatch.setattr(_login_keeper, "end_users", lambda _cluster, _namespace, roles: made.restarted.extend(roles))
+
+    def end_users(_cluster: Any, _namespace: str, roles: list[str], since: str = "") -> None:
+        # No pod has started since the restore began.
+        made.restarted.extend([] if since else roles)
+
+    monkeypatch.setattr(_login_keeper, "end_users", end_users)
     return made
 
 
@@ -169,7 +177,7 @@ def test_killed_at_any_moment_secret_and_server_end_in_step(
 def test_a_failure_puts_secret_and_server_back(
     rotated: FakeApi, databases: Databases, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_cluster: Any, _namespace: str, roles: list[str]) -> None:
+    def fail(_cluster: Any, _namespace: str, roles: list[str], since: str = "") -> None:
         if not server.restarted:
             server.restarted.extend(roles)
             raise CheError("It broke")
@@ -232,6 +240,18 @@ def test_a_lost_secret_comes_back_to_a_server_that_knows_another_password(
     assert (server.passwords, server.restarted) == ({"vsx": verifier("s3cret-db")}, ["openvsx"])
 
 
+def test_an_abort_tells_of_a_password_from_before_that_nobody_knows(
+    che: FakeApi, databases: Databases, server: Server
+) -> None:
+    che.cluster.delete(SECRET, "openvsx-credentials", "che")
+    restore(che.cluster, replace(REQUEST, safety_backup=False, commit=False))
+
+    result = restore(che.cluster, replace(REQUEST, state="aborted", run_id="r3"))
+
+    assert che.at(SECRET, "openvsx-credentials", "che") is None
+    assert [words for words in result["warnings"] if "The server of the database openvsx may know" in words]
+
+
 def test_a_server_that_can_t_be_asked_is_waited_for(
     rotated: FakeApi, databases: Databases, server: Server, restic: FakeRestic
 ) -> None:
@@ -254,6 +274,16 @@ def test_a_server_that_does_not_run_fails_the_restore(rotated: FakeApi, database
     rotated.add(DEPLOYMENT, "openvsx-database", "che", spec=deployment_spec(), status=down)
     with pytest.raises(CheError, match="Gave up waiting for the server of the database"):
         restore(rotated.cluster, replace(REQUEST, safety_backup=False, choice=Choice(parts=("installation",))))
+
+
+def test_one_that_runs_and_is_not_ready_learns_it_all_the_same(
+    rotated: FakeApi, databases: Databases, server: Server
+) -> None:
+    """Its probe may open another database, which somebody has dropped."""
+    server.answers = True
+    rotated.add(DEPLOYMENT, "openvsx-database", "che", spec=deployment_spec(), status=available(0))
+    restore(rotated.cluster, replace(REQUEST, safety_backup=False, choice=Choice(parts=("installation",))))
+    assert server.passwords == {"vsx": verifier("s3cret-db")}
 
 
 Change = Callable[[dict[str, Any]], None]

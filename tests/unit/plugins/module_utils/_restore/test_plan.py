@@ -189,6 +189,13 @@ def test_a_diff_of_a_new_object_has_nothing_before() -> None:
         {"database": {"chePostgresPassword": "hunter2"}},
         {"server": {"proxyPassword": "hunter2", "customCheProperties": {"CHE_MAIL_PASSWORD": "hunter2"}}},
         {"components": {"cheServer": {"extraProperties": {"CHE_OAUTH_TOKEN": "hunter2"}}}},
+        {"components": {"cheServer": {"extraProperties": {"CHE_OAUTH_OPENSHIFT_CLIENTSECRET": "hunter2"}}}},
+        {"server": {"customCheProperties": {"CHE_OAUTH_GITHUB_CLIENTSECRET": "hunter2"}}},
+        {"server": {"customCheProperties": {"CHE_JDBC_URL": "jdbc:postgresql://db/x?user=che&password=hunter2"}}},
+        {"server": {"proxyURL": "http://bob:hunter2@proxy:3128"}},
+        {"components": {"cheServer": {"proxy": {"url": "http://bob:hunter2@proxy:3128"}}}},
+        {"components": {"a": {"deployment": {"containers": [{"env": [{"name": "SMTP_PASS", "value": "hunter2"}]}]}}}},
+        {"components": {"a": {"deployment": {"containers": [{"env": [{"name": "DB_PWD", "value": "hunter2"}]}]}}}},
         {
             "components": {
                 "dashboard": {"deployment": {"containers": [{"env": [{"name": "API_TOKEN", "value": "hunter2"}]}]}}
@@ -211,6 +218,12 @@ def test_a_diff_of_a_checluster_shows_everything_else() -> None:
         "components": {"a": {"env": [{"name": "X", "value": "y"}]}},
     }
     assert diff_of(plan_one(saved("CheCluster", spec=spec), None))["after"]["spec"] == spec
+
+
+def test_a_diff_of_a_config_map_hides_the_credentials_in_its_urls() -> None:
+    diff = diff_of(plan_one(saved(data={"proxy": "http://bob:hunter2@proxy:3128", "a": "1"}), None))
+    assert "hunter2" not in json.dumps(diff)
+    assert diff["after"]["data"]["a"] == "1"
 
 
 def test_a_step_s_repr_shows_no_content() -> None:

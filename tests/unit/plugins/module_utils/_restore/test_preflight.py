@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V2,
     CONFIG_MAP,
     DEPLOYMENT,
     NAMESPACE,
@@ -23,13 +24,15 @@ from ansible_collections.community.che.plugins.module_utils._restore._database_p
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import (
     KEEP,
     LEAVE,
+    MADE_ANEW,
     RESTORE,
     DatabasePlan,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._plan import CREATE, Step
 from ansible_collections.community.che.plugins.module_utils._restore._preflight import check
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
-from unit.che_objects import FIGURES, add_operator, available, deployment_spec
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Installation
+from unit.che_objects import FIGURES, add_operator, available, deployment_spec, install
 from unit.fake_api import FakeApi
 
 MIB = 2**20
@@ -47,16 +50,14 @@ def config_map(name: str) -> Step:
 
 
 def a_plan(steps: int = 0, databases: tuple[DatabasePlan, ...] = (), exists: bool = True) -> Plan:
-    installation = SimpleNamespace(che_version="7.42.0", infrastructure="Kubernetes")
-    fetched: Any = SimpleNamespace(
-        backup=SimpleNamespace(id="b" * 64), unproven=(), manifest=SimpleNamespace(installation=installation)
-    )
-    return Plan(fetched, [config_map(f"c{number}") for number in range(steps)], databases, "eclipse-che", exists)
+    installation = Installation("che", "eclipse-che", "org.eclipse.che/v2", "7.42.0", "Kubernetes", "")
+    made = [config_map(f"c{number}") for number in range(steps)]
+    return Plan("b" * 64, installation, made, databases, "eclipse-che", exists)
 
 
 def checked(api: FakeApi, plan: Plan, user: int | None = None) -> dict[str, Check]:
     jobs = SimpleNamespace(run_as_user=user)
-    request: Any = SimpleNamespace(namespace="che", jobs=jobs, choice=Choice(), existing="replace")
+    request: Any = SimpleNamespace(namespace="che", jobs=jobs, choice=Choice(), existing="replace", safety_backup=True)
     found = check(api.cluster, request, plan)
     # What blocks counts for more than what has passed beside it.
     return {held.name: held for held in sorted(found, key=lambda held: held.result == "blocked")}
@@ -70,9 +71,11 @@ def database(action: str = RESTORE, megabytes: int = 10, **more: Any) -> Databas
 
 def test_all_is_well(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_space, "free_bytes", lambda _cluster, _server: 1000 * MIB)
+    api.kinds = (CHE_CLUSTER_V2,)
     found = checked(api, a_plan(steps=3, databases=(database(),)))
     assert {held.result for held in found.values()} == {"passed"}
-    assert {"backup", "operator", "validation", "databases", "space"} <= set(found)
+    assert {"backup", "kinds", "operator", "validation", "databases", "space"} <= set(found)
+    assert found["kinds"].message == "the cluster serves CheCluster as org.eclipse.che/v2"
     assert api.written == []
     require_none_blocked(list(found.values()))
 
@@ -90,6 +93,14 @@ def test_what_needs_no_operator_is_restored_without_it(api: FakeApi, there: bool
         api.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
     found = checked(api, a_plan(steps=1, databases=(database(KEEP),)))["operator"]
     assert (found.result, "nothing that is restored needs it" in found.message) == ("warned", True)
+
+
+@pytest.mark.parametrize(("needed", "result"), [(True, "waits"), (False, "warned")])
+def test_a_kind_that_is_not_served_is_told_though_the_operator_runs(api: FakeApi, needed: bool, result: str) -> None:
+    api.kinds = ()
+    found = checked(api, a_plan(exists=False, databases=(database(RESTORE if needed else KEEP, server=None),)))
+    assert (found["operator"].result, found["kinds"].result) == ("passed", result)
+    assert ("7.42.0" in found["kinds"].lift) is needed
 
 
 @pytest.mark.parametrize(("exists", "result"), [(True, "blocked"), (False, "waits")])
@@ -135,7 +146,19 @@ def test_the_job_of_a_database_counts_too(api: FakeApi, monkeypatch: pytest.Monk
     monkeypatch.setattr(_space, "free_bytes", lambda _cluster, _server: 1000 * MIB)
     api.add(RESOURCE_QUOTA, "small", "che", status={"hard": {"pods": "5"}, "used": {"pods": "5"}})
     assert checked(api, a_plan())["quota"].result == "passed"
+    # The safety backup dumps databases too, where there is anything to save.
+    assert checked(api, a_plan(steps=1, exists=False))["quota"].result == "passed"
+    assert checked(api, a_plan(steps=1))["quota"].result == "blocked"
     assert checked(api, a_plan(databases=(database(),)))["quota"].result == "blocked"
+
+
+@pytest.mark.parametrize(("has_database", "result"), [(True, "blocked"), (False, "passed")])
+def test_the_safety_backup_of_an_installation_without_a_database_needs_no_job(
+    api: FakeApi, has_database: bool, result: str
+) -> None:
+    install(api, database=has_database)
+    api.add(RESOURCE_QUOTA, "small", "che", status={"hard": {"pods": "5"}, "used": {"pods": "5"}})
+    assert checked(api, a_plan(steps=1))["quota"].result == result
 
 
 @pytest.mark.parametrize(("user", "result"), [(1000650000, "passed"), (1000660000, "blocked"), (1, "blocked")])
@@ -169,6 +192,13 @@ def test_what_keeps_a_database_from_being_replaced_blocks(api: FakeApi, monkeypa
         a_plan(databases=(database(obstacles=(Obstacle("It has 2 prepared transactions", "Remove that first."),)),)),
     )
     assert (found["databases"].result, found["databases"].message) == ("blocked", "It has 2 prepared transactions")
+
+
+def test_one_that_its_server_does_not_have_is_no_unknown(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_space, "free_bytes", lambda _cluster, _server: 1000 * MIB)
+    missing = database(live=None, missing=True, note=MADE_ANEW)
+    found = checked(api, a_plan(databases=(missing,)))["databases"]
+    assert (found.result, found.message) == ("warned", MADE_ANEW[:-1])
 
 
 def test_what_an_earlier_restore_left_is_told(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,14 +20,16 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 from unit.fake_api import FakeApi
 
 SAVED = Installation("che", "eclipse-che", "org.eclipse.che/v2", "7.122.0", "Openshift 4", "apps.example.com")
-FETCHED = SimpleNamespace(
-    unproven=(), backup=SimpleNamespace(id="b" * 64), manifest=SimpleNamespace(installation=SAVED)
-)
-PLAN = Plan(fetched=cast(Any, FETCHED), steps=(), databases=(), che_cluster="eclipse-che", installation_exists=True)
+PLAN = Plan("b" * 64, SAVED, steps=(), databases=(), che_cluster="eclipse-che", installation_exists=True)
 REQUEST = cast(
     RestoreRequest,
     SimpleNamespace(
-        namespace="che", choice=Choice(), existing="replace", jobs=SimpleNamespace(run_as_user=None), check_mode=True
+        namespace="che",
+        choice=Choice(),
+        existing="replace",
+        jobs=SimpleNamespace(run_as_user=None),
+        safety_backup=True,
+        check_mode=True,
     ),
 )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, DEPLOYMENT, POD
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._ready import (
+    Reaction,
     await_che,
     end_users,
     is_available,
+    mark,
     require_users,
 )
 from unit.che_objects import NAME, PART_OF, READY, available, deployment_spec, install
@@ -98,8 +101,10 @@ SPEC = {**deployment_spec(), "selector": {"matchLabels": LABELS}}
 IS_READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
-def add_server(api: FakeApi, name: str = "che") -> None:
-    api.add(DEPLOYMENT, name, "che", metadata={"labels": PART_OF}, spec=SPEC, status=available())
+def add_server(api: FakeApi, name: str = "che", generation: int = 1, observed: int | None = None) -> None:
+    status = {**available(), "observedGeneration": observed or generation}
+    metadata = {"labels": PART_OF, "generation": generation}
+    api.add(DEPLOYMENT, name, "che", metadata=metadata, spec=SPEC, status=status)
 
 
 def add_pod(api: FakeApi, name: str, **metadata: Any) -> None:
@@ -132,6 +137,70 @@ def test_a_server_is_not_ready_by_the_word_of_a_deployment_that_has_not_noticed(
     assert len(looks) == 3
 
 
+def seconds_to_be_ready(api: FakeApi, clock: FakeClock, reaction: Reaction | None, most: int = 60) -> float:
+    began = clock.now
+    await_che(api.cluster, "che", NAME, Deadline(most), reaction)
+    return clock.now - began
+
+
+@pytest.fixture
+def running(api: FakeApi, clock: FakeClock) -> FakeApi:
+    install(api)
+    add_server(api)
+    add_pod(api, "che-1")
+    return api
+
+
+def at_second(api: FakeApi, clock: FakeClock, second: float, happen: Callable[[], object]) -> None:
+    """What an operator does that is not asked: once, with the first look from then on."""
+    began, left = clock.now, [happen]
+    api.react("get", "checlusters$", lambda _request: left.pop()() if left and clock.now >= began + second else None)
+
+
+def test_an_operator_that_has_nothing_to_do_is_given_the_time_to_begin(running: FakeApi, clock: FakeClock) -> None:
+    before = mark(running.cluster, "che", NAME)
+    assert 8 <= seconds_to_be_ready(running, clock, Reaction(before)) < 11
+    # A run that goes on does not know what there was before.
+    assert 8 <= seconds_to_be_ready(running, clock, Reaction()) < 11
+    # That time may have passed with something else; what Che was not ready for before that, comes next.
+    reaction = Reaction(before)
+    clock.sleep(20)
+    assert 2.5 <= seconds_to_be_ready(running, clock, reaction) < 3
+
+
+def test_one_that_has_done_something_already_is_waited_for_no_longer_than_its_next_step(
+    running: FakeApi, clock: FakeClock
+) -> None:
+    reaction = Reaction(mark(running.cluster, "che", NAME))
+    add_server(running, generation=2)
+    assert 2.5 <= seconds_to_be_ready(running, clock, reaction) < 3
+
+
+@pytest.mark.parametrize("second", [1.0, 4.0, 7.0])
+def test_what_it_rolls_out_later_is_waited_for(running: FakeApi, clock: FakeClock, second: float) -> None:
+    reaction = Reaction(mark(running.cluster, "che", NAME))
+    at_second(running, clock, second, lambda: add_server(running, generation=2, observed=1))
+    at_second(running, clock, 20, lambda: add_server(running, generation=2))
+    assert seconds_to_be_ready(running, clock, reaction) >= 22.5
+
+
+def test_what_never_comes_up_is_told_though_all_was_ready_before(running: FakeApi, clock: FakeClock) -> None:
+    reaction = Reaction(mark(running.cluster, "che", NAME))
+    at_second(running, clock, 2, lambda: add_server(running, generation=2, observed=1))
+    with pytest.raises(WaitExpired, match="Deployment che is not available"):
+        seconds_to_be_ready(running, clock, reaction)
+
+
+def test_each_of_its_steps_is_waited_for(running: FakeApi, clock: FakeClock) -> None:
+    reaction = Reaction(mark(running.cluster, "che", NAME))
+    at_second(running, clock, 1, lambda: add_server(running, generation=2))
+    at_second(running, clock, 3, lambda: add_server(running, "dashboard"))
+    at_second(running, clock, 3, lambda: add_server(running, "gateway"))
+    at_second(running, clock, 5, lambda: running.add(CHE_CLUSTER_V2, NAME, "che", status={"chePhase": "Inactive"}))
+    at_second(running, clock, 30, lambda: running.add(CHE_CLUSTER_V2, NAME, "che", status=READY))
+    assert seconds_to_be_ready(running, clock, reaction) >= 32.5
+
+
 def test_only_the_pods_of_what_used_the_database_are_replaced(api: FakeApi) -> None:
     install(api)
     add_server(api)
@@ -143,6 +212,20 @@ def test_only_the_pods_of_what_used_the_database_are_replaced(api: FakeApi) -> N
     end_users(api.cluster, "che", ["che"], grace_seconds=1)
     assert pods(api) == ["gateway"]
     assert [request.query.get("gracePeriodSeconds") for request in api.written] == ["1"]
+
+
+def test_only_those_that_have_started_since_are_replaced(api: FakeApi) -> None:
+    """A container that has started anew in its pod has read its environment anew too."""
+    install(api)
+    add_server(api)
+    for name, created, started in (("old", 1, 2), ("new", 5, 5), ("restarted", 1, 6), ("waiting", 1, 0)):
+        add_pod(api, name, creationTimestamp=f"2026-03-01T00:00:0{created}Z")
+        state = {"running": {"startedAt": f"2026-03-01T00:00:0{started}Z"}} if started else {"waiting": {}}
+        api.objects[POD.path("che", name)]["status"] = {"containerStatuses": [{"state": state}]}
+
+    end_users(api.cluster, "che", ["che"], since="2026-03-01T00:00:05Z")
+
+    assert pods(api) == ["old", "waiting"]
 
 
 @pytest.mark.parametrize("name", ["codeready", "devspaces"])

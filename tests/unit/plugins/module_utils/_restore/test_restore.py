@@ -17,6 +17,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     CONFIG_MAP,
     NAMESPACE,
     SECRET,
+    Kind,
 )
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from ansible_collections.community.che.plugins.module_utils._restore import _restore
@@ -39,6 +40,14 @@ from unit.plugins.module_utils._restore.restore_bed import (
 )
 
 STAGES = ["plan", "check", "safety backup", "stage", "cut over", "verify", "commit"]
+GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["che.eclipse.org/container-run"]}
+
+
+def delete_halfway(che: FakeApi, kind: Kind, name: str) -> None:
+    """As the API server leaves an object whose finalizer nobody ends."""
+    found = che.at(kind, name, "che" if kind.namespaced else "")
+    assert found is not None
+    found["metadata"].update(GOING)
 
 
 def test_what_was_changed_is_back_and_what_was_added_is_left_alone(che: FakeApi, restic: FakeRestic) -> None:
@@ -56,7 +65,14 @@ def test_what_was_changed_is_back_and_what_was_added_is_left_alone(che: FakeApi,
     assert actions["Secret/oauth"] == "create"
     assert actions[f"CheCluster/{NAME}"] == actions["Namespace/che"] == "keep"
     assert "ConfigMap/new" not in actions
+    how = result["verified"].pop("how")
     assert result["verified"] == {"objects": 4, "tables": 1, "sequences": 1, "large_objects": 1}
+    assert how[:2] == [
+        "4 objects: by a digest of all that each holds, once Che was ready again.",
+        "1 namespaces and claims: not compared, as clusters write to them.",
+    ]
+    assert how[2].startswith("Database openvsx: 1 tables by rows and checksum, ")
+    assert how[2].endswith(" in the live one, when the plan was made.")
 
 
 def test_the_second_time_nothing_is_changed_and_no_safety_backup_is_made(che: FakeApi, restic: FakeRestic) -> None:
@@ -70,6 +86,43 @@ def test_the_second_time_nothing_is_changed_and_no_safety_backup_is_made(che: Fa
     assert stage_names(result) == ["plan", "check"]
     assert len(restic.taken) == backups
     assert resource_versions(che) == versions
+
+
+@pytest.mark.parametrize("differs", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(CHE_CLUSTER_V2, NAME), (SECRET, "openvsx-credentials"), (NAMESPACE, "che")]
+)
+def test_what_is_being_deleted_counts_neither_as_restored_nor_is_it_written_to(
+    che: FakeApi, restic: FakeRestic, databases: Databases, differs: bool, kind: Kind, name: str
+) -> None:
+    if differs:
+        change(che)
+    delete_halfway(che, kind, name)
+    backups, versions = len(restic.taken), resource_versions(che)
+
+    with pytest.raises(
+        CheError, match=r"deleted and waits for the finalizer che\.eclipse\.org/container-run"
+    ) as caught:
+        restore(che.cluster, REQUEST)
+
+    assert f"{kind.kind} {name}" in str(caught.value)
+    assert "run the task again" in str(caught.value)
+    assert (databases.done, len(restic.taken), resource_versions(che)) == ([], backups, versions)
+    rehearsed = restore(che.cluster, replace(REQUEST, check_mode=True, run_id="r3"))
+    assert rehearsed["changed"] is True
+    assert "deletion" in [blocker["name"] for blocker in rehearsed["plan"]["blockers"]]
+
+
+def test_a_database_is_not_restored_into_an_installation_that_is_being_deleted(
+    che: FakeApi, restic: FakeRestic, databases: Databases
+) -> None:
+    delete_halfway(che, CHE_CLUSTER_V2, NAME)
+    databases.differ = True
+
+    with pytest.raises(CheError, match=f"It is being deleted.*CheCluster {NAME}"):
+        restore(che.cluster, replace(REQUEST, choice=Choice(parts=("database",))))
+
+    assert databases.done == []
 
 
 def test_the_safety_backup_is_complete_before_anything_is_written(che: FakeApi, restic: FakeRestic) -> None:
@@ -165,6 +218,8 @@ def test_a_backup_of_a_later_generation_is_refused(che: FakeApi, restic: FakeRes
     with pytest.raises(CheError, match="there is no way back") as caught:
         restore(che.cluster, REQUEST)
     assert (caught.value.stage, "7.122.0" in str(caught.value)) == ("check", True)
+    blocker = next(found for found in caught.value.facts["plan"]["blockers"] if found["name"] == "conversion")
+    assert blocker["lift"] == "Install the operator of Che 7.122.0 first."
 
 
 def test_no_secret_is_in_what_the_task_returns(che: FakeApi, restic: FakeRestic) -> None:
@@ -206,7 +261,7 @@ def test_what_opens_a_backup_server_now_is_never_put_back_to_what_it_was(
 
     secret = api.at(SECRET, "mine", "che")
     assert secret is not None and secret["data"] == encoded(password="new")
-    assert any("configured backup server" in words and "Secret mine" in words for words in result["warnings"])
+    assert any("opens a backup server" in words and "Secret mine" in words for words in result["warnings"])
     assert data_of(api, "custom") == {"key": "value"}
 
     api.cluster.delete(SECRET, "mine", "che")

@@ -14,20 +14,22 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._kube._errors import WaitExpired
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V1,
     CHE_CLUSTER_V2,
     CONFIG_MAP,
+    DEPLOYMENT,
     LEASE,
     SECRET,
     Kind,
 )
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
-from unit.che_objects import NAME, PART_OF, READY, add_operator, encoded, install
+from unit.che_objects import NAME, PART_OF, READY, add_operator, deployment_spec, encoded, install
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic
-from unit.plugins.module_utils._restore.restore_bed import REQUEST, become_ready, resource_versions
+from unit.plugins.module_utils._restore.restore_bed import REQUEST, become_ready, data_of, killed, resource_versions
 
 pytestmark = pytest.mark.usefixtures("databases")
 
@@ -106,6 +108,42 @@ def test_what_a_user_has_added_is_taken_away_and_the_defaults_stay(updated: Fake
     (diff,) = [entry for entry in result["diff"] if entry["before_header"] == f"CheCluster/{NAME}"]
     assert diff["after"]["spec"] == DEFAULT, "a default that stays is no change"
     assert restore(updated.cluster, replace(REQUEST, run_id="r3"))["changed"] is False
+
+
+def roll_out(api: FakeApi, replicas: int) -> None:
+    """What an operator makes of another CheCluster: Deployments of a new generation."""
+    metadata = {"labels": PART_OF, "generation": 2}
+    status = {"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": replicas}
+    api.add(DEPLOYMENT, "dashboard", "che", metadata=metadata, spec=deployment_spec(), status=status)
+
+
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_nothing_is_committed_before_the_operator_has_looked_at_it(
+    updated: FakeApi, clock: FakeClock, killed_before: bool
+) -> None:
+    """A CheCluster may name an image that is gone; until its operator has looked at it all is as ready as before."""
+    roll_out(updated, 1)
+    set_spec(updated, devEnvironments={"defaultEditor": "mine"})
+    if killed_before:
+        killed(updated, 7)
+        assert data_of(updated, "che-restore-journal")["phase"] == "verify"
+    began = clock.now
+    updated.react("get", "checlusters$", lambda _request: roll_out(updated, 0) if clock.now >= began + 5 else None)
+
+    with pytest.raises(WaitExpired, match="Deployment dashboard is not available"):
+        restore(updated.cluster, replace(REQUEST, run_id="r3"))
+
+    assert data_of(updated, "che-restore-journal")["phase"] == "verify"
+    updated.reactions.clear()
+    roll_out(updated, 1)
+    assert restore(updated.cluster, replace(REQUEST, state="aborted", run_id="r4"))["aborted"]
+    assert spec_of(updated)["devEnvironments"]["defaultEditor"] == "mine"
+
+
+def test_a_restore_that_changes_no_che_cluster_waits_for_no_operator(updated: FakeApi, clock: FakeClock) -> None:
+    updated.cluster.delete(SECRET, "oauth", "che")
+    restore(updated.cluster, REQUEST)
+    assert not clock.waits
 
 
 def test_a_default_that_a_user_has_changed_is_put_back(updated: FakeApi) -> None:
@@ -191,7 +229,8 @@ def test_a_host_that_the_operator_of_v1_makes_up_anew_is_no_difference(
 ) -> None:
     source = FakeApi()
     spec = {"server": {"cheHost": "che-che.apps.example"}, "k8s": {"ingressDomain": "apps.example"}}
-    install(source, CHE_CLUSTER_V1, spec=spec)
+    # No version: one that has been reported tells that there is a server of Che's own database, too.
+    install(source, CHE_CLUSTER_V1, spec=spec, status={"cheClusterRunning": "Available"})
     make_backup(restic, source, run="r0")
     api.kinds = (CHE_CLUSTER_V1,)
     add_operator(api)
@@ -223,3 +262,33 @@ def test_what_the_operator_changes_of_what_was_saved_is_one(newer: FakeApi) -> N
 
     with pytest.raises(CheError, match=f"differ from the backup: CheCluster/{NAME}"):
         restore(newer.cluster, REQUEST)
+
+
+@pytest.fixture
+def waiting(api: FakeApi, restic: FakeRestic, clock: FakeClock) -> FakeApi:
+    """A restore that has changed the CheCluster and waits for its commit."""
+    install(api, spec={"devEnvironments": {"secondsOfRunBeforeIdling": 60}})
+    api.follow("put", "checlusters", lambda request: None if request.dry else become_ready(api))
+    restore(api.cluster, replace(REQUEST, commit=False))
+    return api
+
+
+def test_an_abort_ends_where_the_cluster_has_learned_to_add_something_since(waiting: FakeApi) -> None:
+    """Its operator, or its CRD, was updated meanwhile."""
+    waiting.complete(CHE_CLUSTER_V2, a_default)
+
+    restore(waiting.cluster, replace(REQUEST, run_id="r3", state="aborted"))
+
+    assert spec_of(waiting) == {"devEnvironments": {"secondsOfRunBeforeIdling": 60, "maxNumberOfWorkspacesPerUser": -1}}
+    assert waiting.at(CONFIG_MAP, "che-restore-journal", "che") is None
+
+
+def test_an_abort_does_not_end_while_somebody_sets_something_else(waiting: FakeApi) -> None:
+    def set_it(request: Request) -> None:
+        if not request.dry:
+            set_spec(waiting, networking={"domain": "x"})
+
+    waiting.follow("put", "checlusters", set_it)
+
+    with pytest.raises(CheError, match="not as they were before: CheCluster"):
+        restore(waiting.cluster, replace(REQUEST, run_id="r3", state="aborted"))

@@ -10,13 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore._plan_store import store_plan
 from ansible_collections.community.che.plugins.module_utils._restore._planning import make_plan
+from ansible_collections.community.che.plugins.module_utils._restore._printed_plan import printed
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
 from ansible_collections.community.che.plugins.module_utils._restore._told_plan import Telling
-from unit.che_objects import PART_OF, encoded
+from unit.che_objects import NAME, PART_OF, encoded
 from unit.fake_api import FakeApi
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic, a_repository
@@ -32,12 +34,55 @@ def test_check_mode_tells_the_plan_and_writes_nothing(che: FakeApi, restic: Fake
 
     assert (result["changed"], result["verified"]) == (True, {})
     assert {entry["before_header"] for entry in result["diff"]} == {
+        "Plan",
         "ConfigMap/custom",
         "Secret/oauth",
         "Database/openvsx",
     }
     assert result["plan"]["databases"][0]["action"] == "restore"
     assert (che.written, len(restic.taken), databases.done) == ([], backups, [])
+
+
+def test_the_latest_of_another_namespace_is_restored_over_a_living_one_only_where_a_mapping_says_so(
+    che: FakeApi, restic: FakeRestic
+) -> None:
+    newest = next(each for each in reversed(restic.taken) if "seal" in each.tags)
+    restic.taken = [replace(each, hostname="che-b") for each in restic.taken]
+
+    with pytest.raises(CheError, match="no complete backup of the namespace 'che', only of 'che-b'"):
+        restore(che.cluster, replace(REQUEST, check_mode=True))
+    assert restore(che.cluster, replace(REQUEST, id=newest.id, check_mode=True))["id"] == newest.id
+
+    mapped = replace(REQUEST, mappings=Mappings(namespace="che"), check_mode=True)
+    assert restore(che.cluster, mapped)["id"] == newest.id
+
+
+def test_what_diff_prints_is_the_whole_plan(che: FakeApi, restic: FakeRestic, databases: Databases) -> None:
+    change(che)
+    che.add(SECRET, "later", "che", metadata={"labels": PART_OF}, data=encoded(a="hidden"), type="Opaque")
+    che.cluster.delete(DEPLOYMENT, "che-operator", "openshift-operators")
+    databases.differ = True
+
+    result = restore(che.cluster, replace(REQUEST, check_mode=True))
+    lines = result["diff"][0]["prepared"].splitlines()
+
+    assert lines[0] == f"plan of the restore of backup {result['id'][:8]}"
+    assert {"create (1): Secret/oauth", "change (1): ConfigMap/custom"} <= set(lines)
+    assert any(line.startswith("keep (") and f"CheCluster/{NAME}" in line for line in lines)
+    assert "left alone, as the backup has none (1): Secret/later" in lines
+    (item,) = result["plan"]["databases"]
+    (told,) = [line for line in lines if line.startswith("restore Database/openvsx: ")]
+    assert f"{item['rows']} rows, PostgreSQL {item['saved_version']}, a dump of " in told
+    assert f"; here 9 rows, PostgreSQL {item['live_version']}" in told
+    assert any(line.startswith("blocked: operator: There is no operator of Che (") for line in lines)
+    assert any(line.startswith("passed: validation: ") for line in lines)
+    assert encoded(a="hidden")["a"] not in str(result)
+
+
+def test_what_a_backup_calls_its_things_does_not_speak_to_the_terminal() -> None:
+    nothing: dict[str, Any] = {name: [] for name in ("objects", "left_alone", "left_out", "databases", "adaptations")}
+    nothing |= {"conversion": [], "preflight": [], "unproven": ["\x1b[2Jgone\r"], "backup": "f" * 64}
+    assert printed(nothing)["prepared"].endswith("\nunproven: ?[2Jgone?\n\n")
 
 
 def test_digests_of_a_plan_are_those_of_one_repository_and_its_password() -> None:

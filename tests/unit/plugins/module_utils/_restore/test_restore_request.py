@@ -15,6 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._request im
 PARAMS: dict[str, Any] = {
     "namespace": "che",
     "id": "latest",
+    "che_cluster": None,
     "backup_server": None,
     "repository_url": "rest:https://h/p",
     "repository_password": "sesame",

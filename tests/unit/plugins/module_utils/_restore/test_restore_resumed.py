@@ -25,7 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._restore import _pha
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
 from ansible_collections.community.che.plugins.module_utils._run._journal import JournalTaken
 from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue
-from unit.che_objects import add_operator
+from unit.che_objects import NAME, add_operator
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_backup import a_request
 from unit.fake_restic import FakeRestic
@@ -225,3 +225,20 @@ def test_without_an_operator_it_restores_what_it_can_says_what_to_install_and_go
     result = restore(api.cluster, replace(REQUEST, run_id="r3"))
 
     assert (result["resumed"], databases.done) == (True, ["stage", "cut over", "commit"])
+
+
+def test_a_che_cluster_that_somebody_has_removed_since_is_made_again(
+    che: FakeApi, restic: FakeRestic, databases: Databases
+) -> None:
+    """With its kind, for example, while the operator was installed anew."""
+    che.objects.pop(CHE_CLUSTER_V2.path("che", NAME))
+    che.follow("post", "checlusters", lambda request: None if request.dry else become_ready(che))
+    databases.fails = "stage"
+    with pytest.raises(CheError, match="stage"):
+        restore(che.cluster, REQUEST)
+    che.objects.pop(CHE_CLUSTER_V2.path("che", NAME))
+    databases.fails = ""
+
+    result = restore(che.cluster, replace(REQUEST, run_id="r3"))
+
+    assert (result["committed"], che.at(CHE_CLUSTER_V2, NAME, "che") is not None) == (True, True)

@@ -16,9 +16,9 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._backup import _dump
 from ansible_collections.community.che.plugins.module_utils._database._staging import Standing, names_for
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._restore import _unsaved
+from ansible_collections.community.che.plugins.module_utils._restore import _phases, _unsaved
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
-from ansible_collections.community.che.plugins.module_utils._restore._unsaved import written_since
+from ansible_collections.community.che.plugins.module_utils._restore._unsaved import lost, written_since
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from unit.che_objects import FIGURES
 from unit.fake_api import FakeApi
@@ -100,7 +100,9 @@ def test_another_mark_or_none_has_everything_counted(server: Server, before: str
 def test_what_cannot_be_found_out_is_not_taken_for_nothing(server: Server) -> None:
     assert "nothing of it was counted" in told(server, "m0", None)
     server.figures = None
-    assert "The server of the database is gone" in told(server, "m0")
+    words = told(server, "m0")
+    assert words.startswith("Whether the database openvsx was written to after its safety backup could not be found")
+    assert "The server of the database is gone" in words and NAMES.replaced in words
 
 
 def test_one_that_somebody_has_removed_holds_nothing(server: Server) -> None:
@@ -109,6 +111,7 @@ def test_one_that_somebody_has_removed_holds_nothing(server: Server) -> None:
 
 
 WORDS = "The database openvsx was written to."
+TOLD = f"{WORDS} {_phases._TO_SAVE}"
 
 
 def test_what_is_in_no_backup_is_kept_until_the_task_is_run_again(
@@ -121,7 +124,7 @@ def test_what_is_in_no_backup_is_kept_until_the_task_is_run_again(
 
     assert (first["committed"], "commit" in databases.done) == (False, False)
     assert [WORDS in warning and "run the task again" in warning for warning in first["warnings"]] == [True]
-    assert json.loads(data_of(che, "che-restore-journal")["unsaved"]) == [WORDS]
+    assert json.loads(data_of(che, "che-restore-journal")["unsaved"]) == [TOLD]
     waiting = restore(che.cluster, replace(REQUEST, run_id="r3", commit=False))
     assert (waiting["changed"], waiting["committed"], WORDS in waiting["warnings"][0]) == (False, False, True)
     second = restore(che.cluster, replace(REQUEST, run_id="r4"))
@@ -136,7 +139,7 @@ def test_a_restore_that_is_killed_before_it_could_tell_keeps_it_too(
     databases.differ, databases.unsaved_words = True, [WORDS]
     killed(che, writes)
     journal = data_of(che, "che-restore-journal")
-    assert (journal["phase"], json.loads(journal["unsaved"])) == (phase, [WORDS])
+    assert (journal["phase"], json.loads(journal["unsaved"])) == (phase, [TOLD])
 
     result = restore(che.cluster, replace(REQUEST, run_id="r3"))
 
@@ -169,3 +172,27 @@ def test_without_a_safety_backup_nothing_is_compared(che: FakeApi, restic: FakeR
     result = restore(che.cluster, replace(REQUEST, safety_backup=False))
 
     assert (result["committed"], result["warnings"], databases.marked) == (True, [], False)
+
+
+def test_a_replaced_database_that_is_gone_is_told(server: Server) -> None:
+    staged: Any = SimpleNamespace(psql=server.ask, names=NAMES, database=SimpleNamespace(name="openvsx"))
+    assert lost(staged) == ""
+    server.replaced = False
+    assert "look at what openvsx holds" in lost(staged)
+
+
+@pytest.mark.parametrize("written_to", [False, True])
+def test_a_server_that_was_made_anew_before_the_commit_is_no_success_unseen(
+    che: FakeApi, restic: FakeRestic, databases: Databases, written_to: bool
+) -> None:
+    """It has a database of the same name, and nothing of what was restored in it."""
+    change(che)
+    databases.differ = True
+    databases.unsaved_words = ["It was written to."] if written_to else []
+    restore(che.cluster, replace(REQUEST, commit=False))
+    databases.lost_words = ["It is gone."]
+
+    seen = restore(che.cluster, replace(REQUEST, run_id="r3"))
+    assert (seen["committed"], "It is gone." in seen["warnings"]) == (False, True)
+
+    assert restore(che.cluster, replace(REQUEST, run_id="r4"))["committed"] is True

@@ -61,6 +61,15 @@ def test_what_was_written_and_differs_or_is_missing_is_named(api: FakeApi, actio
         verify(api, action)
 
 
+@pytest.mark.parametrize("action", [CHANGE, KEEP])
+def test_what_is_being_deleted_is_an_error_however_equal(api: FakeApi, action: str) -> None:
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["che.eclipse.org/container-run"]}
+    api.add(CHE_CLUSTER_V2, "eclipse-che", "che", metadata=going, spec={"a": 1})
+
+    with pytest.raises(CheError, match="being deleted: CheCluster/eclipse-che"):
+        verify(api, action)
+
+
 def test_what_was_kept_and_is_changed_by_somebody_else_is_a_warning(api: FakeApi) -> None:
     """Nothing would write it when the restore is run again: it would never end."""
     api.add(CONFIG_MAP, "config", "che", data={"a": "rotated"})
