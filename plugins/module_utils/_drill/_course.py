@@ -36,6 +36,8 @@ class Course:
         scratch_namespace: Where it puts objects.
         began: When, in the words of records.
         backup: The full id of the backup; empty before it is chosen.
+        backup_namespace: The namespace of Che that the backup is of.
+        backup_cluster_id: What tells the cluster that it was made on from others; empty when unknown.
         backup_server: As tasks return it.
         recovery_point: When the backup was made; None before it is chosen.
         leftovers: What earlier drills had left and this one removed.
@@ -45,6 +47,8 @@ class Course:
     scratch_namespace: str
     began: str
     backup: str = ""
+    backup_namespace: str = ""
+    backup_cluster_id: str = ""
     backup_server: dict[str, Any] = field(default_factory=dict)
     recovery_point: datetime | None = None
     leftovers: list[str] = field(default_factory=list)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.community.che.plugins.module_utils._backup._dump import RETRY
 from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database
@@ -29,7 +28,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._live_databases import live_databases
-from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
+from ansible_collections.community.che.plugins.module_utils._restore._loading import LOAD_AGAIN, Beside, Loading
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
@@ -102,7 +101,7 @@ def targets(cluster: Cluster, parts: Sequence[Part], servers: Sequence[Server]) 
 
 def _target(cluster: Cluster, part: Part, server: Server | None) -> Target:
     if server is None:
-        return Target(part, why_not="nothing runs a server for it here")
+        return Target(part, why_not="Che's operator runs no server for it here")
     try:
         room = room_beside(cluster, server.deployment, part.bytes)
     except CheError as unknown:
@@ -140,7 +139,7 @@ class Loader:
             return
         psql = PodPsql(self.cluster, server.deployment)
         names = scratch_names(server.database.name, self.request.run_id)
-        facts = self._facts(psql, server.database.name)
+        facts = self._facts(psql, server.database)
         saved = part.database
         facts = as_saved(facts, saved) if saved else facts
         loaded = self._load(target, Beside(server.database, server.deployment, psql), names, facts)
@@ -150,7 +149,7 @@ class Loader:
             return
         _require_same(compare(saved, loaded.figures), part)
         hand_over(psql, names, facts, server.database.user)
-        _require_same(_other_properties(psql, names, saved), part)
+        _require_same(_other_properties(psql, names, server.database.user, saved), part)
         course.proven("tables", len(saved.tables))
         course.proven("rows", sum(table.rows for table in saved.tables))
         course.proven("sequences", len(saved.sequences))
@@ -162,11 +161,11 @@ class Loader:
             names = scratch_names(target.server.database.name, self.request.run_id)
             clean_up(PodPsql(self.cluster, target.server.deployment), names)
 
-    def _facts(self, psql: PodPsql, database: str) -> DatabaseFacts:
-        facts = read_facts(psql, database)
+    def _facts(self, psql: PodPsql, database: Database) -> DatabaseFacts:
+        facts = read_facts(psql, database.name, database.user)
         if facts is None:
             what = "The server has no such database, whose owner and locale the new one is given"
-            raise CheError(what, f"database {database}", "Let Che create it, then drill again.")
+            raise CheError(what, f"database {database.name}", "Let Che create it, then drill again.")
         return facts
 
     def _load(self, target: Target, beside: Beside, names: StagedNames, facts: DatabaseFacts) -> LoadResult:
@@ -182,13 +181,13 @@ class Loader:
         try:
             return loading.load(target.part, beside, names, facts)
         except JobFailed as failure:
-            failure.next_step = _DAMAGED if failure.next_step == RETRY else failure.next_step
+            failure.next_step = _DAMAGED if failure.next_step == LOAD_AGAIN else failure.next_step
             raise
 
 
-def _other_properties(psql: PodPsql, names: StagedNames, saved: DatabaseFigures) -> list[str]:
+def _other_properties(psql: PodPsql, names: StagedNames, user: str, saved: DatabaseFigures) -> list[str]:
     """How what the database was given besides its contents differs, now that it was handed over."""
-    given = read_facts(psql, names.staged)
+    given = read_facts(psql, names.staged, user)
     if given is None:
         return ["the loaded database is gone"]
     return compare_properties(saved, replace(saved, properties=given.properties))

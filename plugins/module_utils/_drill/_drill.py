@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._repository 
     open_repository,
     told_server,
 )
+from ansible_collections.community.che.plugins.module_utils._backup._whose import whose_latest
 from ansible_collections.community.che.plugins.module_utils._che._convert import convert
 from ansible_collections.community.che.plugins.module_utils._drill._course import (
     CHECK,
@@ -33,6 +34,7 @@ from ansible_collections.community.che.plugins.module_utils._drill._databases im
     targets,
 )
 from ansible_collections.community.che.plugins.module_utils._drill._objects import drill_objects, make_namespace
+from ansible_collections.community.che.plugins.module_utils._drill._origin import judge_origin
 from ansible_collections.community.che.plugins.module_utils._drill._record import keep_record, record_name
 from ansible_collections.community.che.plugins.module_utils._drill._removal import (
     clean_up,
@@ -42,7 +44,7 @@ from ansible_collections.community.che.plugins.module_utils._drill._removal impo
 from ansible_collections.community.che.plugins.module_utils._drill._request import DrillRequest
 from ansible_collections.community.che.plugins.module_utils._drill._result import told, told_failure, told_plan
 from ansible_collections.community.che.plugins.module_utils._drill._scratch import Scratch
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE
@@ -85,7 +87,7 @@ def drill(cluster: Cluster, request: DrillRequest) -> dict[str, Any]:
             with told_about(run), run.recording():
                 _carry_out(fenced, request, scratch, course)
                 run.say(f"Backup {course.backup[:8]}: {course.verdict}")
-        except CheError as error:
+        except Halt as error:
             failed = DrillFailed(error.what, error.on, error.next_step, error.stage)
             failed.facts = _recorded(cluster, request, course, told_failure(course, error))
             raise failed from None
@@ -148,8 +150,8 @@ def _cleaned_up(
     except BaseException as error:
         try:
             clean()
-        except CheError as left:
-            if not isinstance(error, CheError):
+        except Halt as left:
+            if not isinstance(error, Halt):
                 raise
             error.next_step = f"{error.next_step} What the drill has made could not all be removed: {left}".strip()
         raise
@@ -159,10 +161,11 @@ def _cleaned_up(
 def _fetch(cluster: Cluster, request: DrillRequest, course: Course) -> tuple[Repository, Fetched]:
     repository = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
     course.backup_server = told_server(repository)
-    fetched = fetch(repository, request.id)
+    fetched = fetch(repository, request.id, whose_latest(cluster, request.namespace))
     course.backup, course.recovery_point = fetched.backup.id, fetched.backup.created
     for sentence in fetched.unproven:
         course.unproven(f"backup {fetched.backup.id[:8]}", sentence)
+    judge_origin(cluster, request.namespace, fetched.manifest.installation, course)
     _require_che_cluster(request, fetched)
     return repository, fetched
 

@@ -17,12 +17,10 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict
 from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import NAMESPACE, kind_of
-from ansible_collections.community.che.plugins.module_utils._restore._objects import live_objects
+from ansible_collections.community.che.plugins.module_utils._restore._objects import ONLY_ONE, live_objects
 from ansible_collections.community.che.plugins.module_utils._restore._plan import in_place_of
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digest
 
-# What the operator's webhook says of a second CheCluster, wherever that is.
-_ONE_ONLY = "only one CheCluster is allowed"
 # How often the operator may write the status of the live one between a look at it and a dry run.
 _STATUS_WRITES = 5
 
@@ -107,7 +105,7 @@ def _validate_che_cluster(cluster: Cluster, scratch: Scratch, saved: Object, cou
     try:
         cluster.create(scratch.whole(saved), dry_run=True)
     except ClusterError as refused:
-        if _ONE_ONLY not in refused.what or not _replaceable(cluster, scratch, saved):
+        if ONLY_ONE not in refused.what or not _replaceable(cluster, scratch, saved):
             raise
     course.proven("objects_validated", 1)
     course.unproven(name, "it is only validated, as its operator would set up a second Che")

@@ -15,7 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._database._staging i
 )
 from ansible_collections.community.che.plugins.module_utils._drill._databases import Loader, Server, Target
 from ansible_collections.community.che.plugins.module_utils._drill._scratch import DRILL_LABEL, DRILL_OF_LABEL, Scratch
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, Interrupted
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
@@ -38,11 +38,11 @@ def clean_up(cluster: Cluster, scratch: Scratch, loader: Loader, targets: Sequen
         partial(_remove_objects, cluster, scratch),
         *(partial(_insist, partial(loader.drop, target)) for target in targets),
     ]
-    failures: list[CheError] = []
+    failures: list[Halt] = []
     for step in steps:
         try:
             step()
-        except CheError as failure:
+        except Halt as failure:
             # Whatever else there is goes all the same.
             failures.append(failure)
     if failures:
@@ -132,6 +132,10 @@ def _insist(step: Callable[[], None]) -> None:
         try:
             step()
             return
+        except Interrupted:
+            # It was cut off half-way, and nobody else does it.
+            step()
+            raise
         except CheError as failure:
             if deadline.expired or isinstance(failure, Forbidden):
                 failure.next_step = f"{failure.next_step} {_BY_HAND}".strip()

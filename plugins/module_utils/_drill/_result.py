@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._drill._course import FAILED, Course
 from ansible_collections.community.che.plugins.module_utils._drill._databases import Target
 from ansible_collections.community.che.plugins.module_utils._drill._scratch import STORED
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import Halt
 from ansible_collections.community.che.plugins.module_utils._kube._client import Object
 from ansible_collections.community.che.plugins.module_utils._run._record import moment_of, now_text
 
@@ -22,7 +22,7 @@ def told(course: Course) -> dict[str, Any]:
     return {**_told(course, course.verdict), "recovery_time_seconds": course.recovery_seconds}
 
 
-def told_failure(course: Course, error: CheError) -> dict[str, Any]:
+def told_failure(course: Course, error: Halt) -> dict[str, Any]:
     """A drill that failed: it has no recovery time."""
     return {
         **_told(course, FAILED),
@@ -49,6 +49,8 @@ def _told(course: Course, verdict: str) -> dict[str, Any]:
         "verdict": verdict,
         "run_id": course.run.run_id,
         "backup": course.backup,
+        "backup_namespace": course.backup_namespace,
+        "backup_cluster_id": course.backup_cluster_id,
         "backup_server": course.backup_server,
         "began": course.began,
         "ended": now_text(),

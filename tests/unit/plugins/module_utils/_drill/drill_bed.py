@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._backup._request import JobChoices
 from ansible_collections.community.che.plugins.module_utils._drill._drill import LEASE
 from ansible_collections.community.che.plugins.module_utils._drill._request import DrillRequest
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE as LEASE_KIND
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
@@ -50,6 +50,7 @@ class Server:
     figures: Any = FIGURES
     properties: Any = FIGURES.properties
     fails: dict[str, int] = field(default_factory=dict)
+    fails_by: type[Halt] = CheError
     free: int = 2**40
     scratches: list[str] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Server:
         self.done.append(what)
         if self.fails.get(what, 0) > 0:
             self.fails[what] -= 1
-            raise CheError(f"It broke at {what}")
+            raise self.fails_by(f"It broke at {what}")
 
     def prepare(self, _psql: Any, names: Any, _facts: Any, valid_seconds: int) -> Any:
         assert valid_seconds > 0
@@ -70,7 +71,7 @@ class Server:
         self.do("load")
         return ""
 
-    def facts(self, _psql: Any, name: str) -> Any:
+    def facts(self, _psql: Any, name: str, _user: str) -> Any:
         self.do(f"facts {name.partition('-d1')[0]}")
         return type("Facts", (), {"properties": self.properties})
 

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._che._databases import SERVERS
+from ansible_collections.community.che.plugins.module_utils._drill import _removal
 from ansible_collections.community.che.plugins.module_utils._drill._drill import DrillFailed, drill
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Interrupted
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, JOB, NAMESPACE, SECRET
 from unit.fake_api import FakeApi, Request
 from unit.fake_restic import FakeRestic
@@ -52,6 +56,29 @@ def test_an_interruption_cleans_up_before_it_goes_on(che: FakeApi, server: Serve
 
     assert left(che) == []
     assert server.done[-1] == "drop"
+
+
+@pytest.mark.parametrize("under_way", ["space", "facts openvsx", "load"])
+def test_a_drill_that_is_told_to_stop_does_not_go_on_without_what_it_was_at(
+    che: FakeApi, server: Server, under_way: str
+) -> None:
+    server.fails, server.fails_by = {under_way: 1}, Interrupted
+
+    with pytest.raises(DrillFailed, match=f"It broke at {under_way}"):
+        drill(che.cluster, REQUEST)
+
+    assert server.done[server.done.index(under_way) + 1 :] in ([], ["drop"])
+    assert left(che) == []
+
+
+def test_a_drill_that_is_told_to_stop_while_it_cleans_up_leaves_nothing(che: FakeApi, server: Server) -> None:
+    server.fails, server.fails_by = {"drop": 1}, Interrupted
+
+    with pytest.raises(DrillFailed, match="clean up: It broke at drop"):
+        drill(che.cluster, REQUEST)
+
+    assert server.done[-2:] == ["drop", "drop"]
+    assert left(che) == []
 
 
 def test_what_drills_that_were_killed_have_left_is_removed_first(che: FakeApi, server: Server) -> None:
@@ -120,3 +147,13 @@ def test_somebody_elses_namespace_of_that_name_is_left_alone(che: FakeApi) -> No
         drill(che.cluster, REQUEST)
 
     assert che.at(NAMESPACE, PLACE) is not None
+
+
+def test_the_role_lets_a_drill_whose_time_is_up_remove_what_it_has_made() -> None:
+    """Ansible kills a task that runs in the background, at whatever it is, when its time is up."""
+    tasks = Path(_removal.__file__).parents[3] / "roles" / "restore_drill" / "tasks"
+    text = "".join((tasks / name).read_text(encoding="utf-8") for name in ("main.yml", "await.yml"))
+    beyond = [int(seconds) for seconds in re.findall(r"restore_drill_timeout \| int \+ (\d+)", text)]
+    assert len(beyond) == 2
+    # One namespace, and a database of each role.
+    assert min(beyond) > _removal._SECONDS * (1 + len(SERVERS))
