@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import partial
 from typing import Literal
 
@@ -14,21 +15,25 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
     find_che_cluster,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._databases import named_place
+from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError
 from ansible_collections.community.che.plugins.module_utils._che._move import says
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
-from ansible_collections.community.che.plugins.module_utils._external_database._concerned import CHE
+from ansible_collections.community.che.plugins.module_utils._external_database._concerned import CHE, concerned
 from ansible_collections.community.che.plugins.module_utils._external_database._configure import (
-    generation_of,
+    generations_of,
     write_settings,
 )
 from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseLost
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place
+from ansible_collections.community.che.plugins.module_utils._migration._request import ABORTED
 from ansible_collections.community.che.plugins.module_utils._migration._source import reopen
+from ansible_collections.community.che.plugins.module_utils._migration._target import Target
 from ansible_collections.community.che.plugins.module_utils._migration._work import Work
 from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
-from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, JournalTaken
-from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration
+from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, VERIFY, JournalTaken
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import MIGRATED, Migration
 
 Direction = Literal["there", "back"]
 
@@ -40,18 +45,45 @@ def switch(work: Work, to: Direction) -> None:
         WaitExpired: The operator does nothing about it.
     """
     journal, che = work.journal, _live_che(work)
-    live = generation_of(work.cluster, work.namespace)
-    if not _says(work, che, to):
-        # Whatever has changed the Deployment until now was somebody else.
-        journal.note(switched=True, generation=str(live))
-    elif not journal.content.generation:
+    is_said = _says(work, che, to)
+    if not is_said:
+        # Whatever has changed the Deployments until now was somebody else.
+        journal.note(switched=True, generations=json.dumps(_generations(work, _to_wait_for(work, to))))
+    elif not journal.content.generations:
         # It says so already, and nobody knows since when.
         return
-    if str(live) == journal.content.generation:
+    left = _unchanged(work)
+    if left or not is_said:
         # Che's operator starts Che anew for other authorities, too: at once with the way back it does so only once, and
         # what it does for them alone is not taken for that.
         besides = partial(_trust_as_before, work) if to == "back" else lambda: None
-        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, {CHE: live}, besides)
+        write_settings(work.cluster, che, getattr(work.way, to), work.deadline, left, besides)
+
+
+def _to_wait_for(work: Work, to: Direction) -> list[str]:
+    """The roles of the databases whose Deployments Che's operator has something to write into.
+
+    It does nothing about one that is again as it was before it has looked at the CheCluster.
+    """
+    rolled: list[str] = json.loads(work.journal.content.rolled) if to == "back" else []
+    return rolled or _concerned(work)
+
+
+def _concerned(work: Work) -> list[str]:
+    return list(dict.fromkeys([CHE, *concerned(work.before, work.way.there)]))
+
+
+def _generations(work: Work, roles: Iterable[str]) -> dict[str, int | None]:
+    found = generations_of(work.cluster, work.namespace, roles)
+    # An identity provider that does not run is not waited for.
+    return {role: generation for role, generation in found.items() if role == CHE or generation is not None}
+
+
+def _unchanged(work: Work) -> dict[str, int | None]:
+    """Of the Deployments that are waited for those which are as they were before the CheCluster was written."""
+    noted: dict[str, int | None] = json.loads(work.journal.content.generations)
+    live = generations_of(work.cluster, work.namespace, noted)
+    return {role: generation for role, generation in noted.items() if live[role] == generation}
 
 
 def _trust_as_before(work: Work) -> None:
@@ -89,36 +121,76 @@ def put_back(work: Work) -> None:
     """
     journal = work.journal
     if journal.content.phase != ABORT:
-        # The generation that is noted is that from before the way there.
-        journal.note(phase=ABORT, generation="", switched=_has_switched(work))
+        rolled = _rolled(work)
+        # The generations that are noted are those from before the way there.
+        journal.note(phase=ABORT, generations="", switched=bool(rolled), rolled=json.dumps(rolled))
     held = journal.content
     # Nobody writes to them before Che comes back.
-    lost = [words for place in work.sources.values() for words in _reopened(place, held)] if held.closed_at else []
-    work.run.warnings += lost
+    unopened = [words for place in work.sources.values() for words in _reopened(place, held)] if held.closed_at else []
+    work.run.warnings += unopened
     if held.switched:
         switch(work, "back")
-    if held.closed_at and not lost:
+    if held.closed_at and not unopened:
         await_che(work.cluster, work.namespace, work.che.name, work.deadline)
-    for role, target in work.targets.items():
-        work.run.warnings += target.take_out(is_filled=role in work.filled, is_used=held.switched)
+    # What Che uses is not emptied.
     require_said(work, "back")
+    targets, lost = work.targets_at_hand
+    for role, target in targets.items():
+        work.run.warnings += _taken_out(work, target, is_filled=role in work.filled)
+    work.run.warnings += [words for role, failure in lost.items() for words in _left(work, role, failure)]
     _trust_as_before(work)
     journal.close()
 
 
-def _has_switched(work: Work) -> bool:
-    """Whether Che's operator has to take something back.
+def _rolled(work: Work) -> list[str]:
+    """The roles of the databases whose users may have been brought to the target; what any of them finds there stays.
 
-    It does nothing about a CheCluster that is again as its Deployments are, so that nobody could wait for that.
+    Also where somebody else has brought them there ahead of time, or back since. Where its operator has not looked at
+    the CheCluster, that is put back here: the operator does nothing about one that is again as its Deployments are, so
+    that nobody could wait for that.
     """
     held, che = work.journal.content, _live_che(work)
-    if not held.switched or _says(work, che, "back"):
-        return False
-    if str(generation_of(work.cluster, work.namespace)) != held.generation:
-        return True
-    # Its operator, which may not run, has not looked at it.
-    work.cluster.merge(che_cluster_kind(work.cluster), che.name, che.namespace, {"spec": dict(work.way.back)})
-    return False
+    if not held.switched:
+        return _concerned(work) if _says(work, che, "there") else []
+    # A Deployment that was made anew counts from the beginning.
+    if held.phase in (VERIFY, MIGRATED):
+        return _concerned(work)
+    found = _changed(work)
+    if not found and not _says(work, che, "back"):
+        work.cluster.merge(che_cluster_kind(work.cluster), che.name, che.namespace, {"spec": dict(work.way.back)})
+        # Its operator may have been quicker.
+        found = _changed(work)
+    return found
+
+
+def _changed(work: Work) -> list[str]:
+    left = _unchanged(work)
+    return [role for role in json.loads(work.journal.content.generations) if role not in left]
+
+
+def _taken_out(work: Work, target: Target, is_filled: bool) -> list[str]:
+    """Take out what was loaded; who asks for that may have lost the server that it was loaded into.
+
+    Che is where it was by then, and what is left of a server of the operator's own that is swapped must come back.
+    """
+    try:
+        return target.take_out(is_filled=is_filled, is_used=work.journal.content.switched)
+    except (JournalTaken, LeaseLost):
+        raise
+    except CheError as failure:
+        if work.request.state != ABORTED or target.place.deployment is not None:
+            raise
+        return [f"What was loaded into the {target.place.on} could not be taken out, and may be there still: {failure}"]
+
+
+def _left(work: Work, role: str, failure: CredentialsError) -> list[str]:
+    """What stays in a target whose credentials are gone."""
+    where = named_place(work.after, role)
+    if work.journal.content.switched:
+        return [f"The {where} keeps what Che wrote to it. Empty it before databases are moved there again."]
+    if role in work.filled:
+        return [f"What was loaded into the {where} could not be taken out, and may be there still: {failure}"]
+    return []
 
 
 def _reopened(place: Place, held: Migration) -> list[str]:

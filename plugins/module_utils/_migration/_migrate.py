@@ -11,29 +11,32 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import told_about
-from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
-from ansible_collections.community.che.plugins.module_utils._backup._repository import open_repository
+from ansible_collections.community.che.plugins.module_utils._backup._installation import (
+    find_che_cluster,
+    has_che_cluster,
+)
+from ansible_collections.community.che.plugins.module_utils._backup._repository import (
+    open_repository,
+    refuse_legacy_neighbours,
+)
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
-from ansible_collections.community.che.plugins.module_utils._database._job import job_name
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._diff import settings_diff
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
-from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job
 from ansible_collections.community.che.plugins.module_utils._kube._lease import DURATION_SECONDS, LeaseLost, held_lease
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._migration._back_out import put_back
+from ansible_collections.community.che.plugins.module_utils._migration._lost import end_without_che, outgrown
 from ansible_collections.community.che.plugins.module_utils._migration._phases import carry_on
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place
 from ansible_collections.community.che.plugins.module_utils._migration._plan import Plan, checked, plan_of
 from ansible_collections.community.che.plugins.module_utils._migration._request import (
     ABORTED,
     MigrationRequest,
-    copy_run_id,
 )
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import Way, find_way, keep_way
-from ansible_collections.community.che.plugins.module_utils._migration._work import Work
-from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
+from ansible_collections.community.che.plugins.module_utils._migration._work import Work, end_jobs
 from ansible_collections.community.che.plugins.module_utils._restore._restore import LEASE
 from ansible_collections.community.che.plugins.module_utils._run._journal import (
     ABORT,
@@ -119,6 +122,8 @@ def _begin(cluster: Cluster, request: MigrationRequest, run: Run, unfinished: Op
         if request.check_mode:
             return _told(run, plan, None)
         server = open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
+        if request.backs_up:
+            refuse_legacy_neighbours(server, request.beside_legacy)
     begun = Migration(
         migration=request.run_id, repository=server.id, options=request.options, phase=COPY, run=request.run_id
     )
@@ -133,21 +138,39 @@ def _resume(cluster: Cluster, request: MigrationRequest, run: Run, journal: Open
         on = f"migration {held.migration}"
         if held.phase == ABORT:
             raise CheError("It is being aborted", on, "Run the task with state: aborted to end that.")
-        if request.options != held.options:
+        if _goal(request.options, held) != _goal(held.options, held):
             advice = "Run it again as it was begun to end it, or with state: aborted to go back."
             raise CheError(f"An unfinished migration was begun with other options: {held.options}", on, advice)
+        if not has_che_cluster(cluster, request.namespace):
+            advice = "Run the task with state: aborted to end it; then bring the CheCluster back, by a restore for one."
+            raise CheError("Its CheCluster is gone", on, advice)
         che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+        gone = outgrown(che, request.che_version)
+        if gone:
+            advice = "Run the task with state: aborted, which only ends it then, and empties nothing."
+            raise CheError(f"{gone}, so that there is nothing left to move", on, advice)
         way = find_way(cluster, request.namespace, journal)
         if way is None:
             _require_untouched(request, journal)
             way = plan_of(cluster, request).way
             keep_way(cluster, request.namespace, journal, way)
+        way = way.spoken_as(che.api_version)
         work = Work(cluster, request, run, che, way, journal, deadline)
         run.sealed(held.backup)
         _take_over(work)
     waited = held.phase == MIGRATED and not request.commit
     told = _carry_on(work, Plan(che, way), resumed=True)
     return {**told, "changed": False} if waited else told
+
+
+def _goal(options: str, held: Migration) -> dict[str, Any]:
+    """What options say of where a migration goes, as far as that still decides anything.
+
+    Who commits once the identity provider is gone, as after an update to 7.43, has nothing to say of its Secret.
+    """
+    said: dict[str, Any] = json.loads(options)
+    settled = ("identity_secret",) if held.phase in (MIGRATED, COMMIT) else ()
+    return {name: value for name, value in said.items() if name not in settled}
 
 
 def _require_untouched(request: MigrationRequest, journal: OpenMigration) -> None:
@@ -168,22 +191,18 @@ def _require_untouched(request: MigrationRequest, journal: OpenMigration) -> Non
 
 def _take_over(work: Work) -> None:
     """Make an unfinished migration this run's, and end what the run before has left at work."""
-    before = work.journal.content.run
+    end_jobs(work)
     left = {} if work.has_moved else work.sources
-    for place in left.values():
-        for again in (False, True):
-            name = job_name("dump", copy_run_id(before, again), place.database.name)
-            remove_job(work.cluster, name, work.namespace, work.deadline)
-    for place in (*left.values(), *(target.place for target in work.targets.values())):
-        if isinstance(place.psql, PodPsql):
-            _end_earlier(work, place, place.psql)
+    targets = work.targets_at_hand[0].values()
+    for place in (*left.values(), *(target.place for target in targets)):
+        _end_earlier(work, place)
     work.journal.note(run=work.request.run_id)
 
 
-def _end_earlier(work: Work, place: Place, psql: PodPsql) -> None:
+def _end_earlier(work: Work, place: Place) -> None:
     """End the scripts of a run that was killed; where a backup is restored, what is left may be lost."""
     try:
-        psql.end_earlier()
+        place.psql.end_earlier()
     except (JournalTaken, LeaseLost):
         raise
     except CheError as failure:
@@ -204,28 +223,58 @@ def _carry_on(work: Work, plan: Plan, resumed: bool) -> dict[str, Any]:
 def _abort(cluster: Cluster, request: MigrationRequest, run: Run, journal: OpenMigration | None) -> dict[str, Any]:
     """Go back to the databases from before an unfinished migration; without one, change nothing."""
     told: dict[str, Any] = {"changed": False, "run_id": run.run_id, "aborted": ""}
+    told.update(che_cluster_lost=False, database_outgrown=False)
     if journal is None:
         run.say("There is no unfinished migration")
         return {**told, "stages": run.record.as_result()["stages"], "warnings": [], "duration": run.seconds}
     held = journal.content
     with run.stage("plan", f"Looking at the migration {held.migration}"):
-        if held.phase == COMMIT:
+        live = (
+            find_che_cluster(cluster, request.namespace, request.che_cluster)
+            if has_che_cluster(cluster, request.namespace)
+            else None
+        )
+        gone = (
+            outgrown(CheCluster(live), request.che_version)
+            if live
+            else f"The namespace {request.namespace} has no CheCluster any more"
+        )
+        if held.phase == COMMIT and not gone:
             raise CheError("It is committed", f"migration {held.migration}", "Run it again with commit to end it.")
         way = find_way(cluster, request.namespace, journal)
         if way is None:
             _require_untouched(request, journal)
-        che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+        told.update(changed=True, aborted=held.migration)
+        told.update(che_cluster_lost=live is None, database_outgrown=bool(live and gone))
+        if live is None or gone:
+            run.warnings.append(f"{gone}, so that Che was not brought back.")
+            che = CheCluster(way.che) if way else None
+        else:
+            che = CheCluster(live)
+            way = way.spoken_as(che.api_version) if way else None
+            told["diff"] = settings_diff(che, way.back if way else {})
     if not request.check_mode:
         with run.stage("abort", "Going back to the databases from before"):
-            work = Work(cluster, request, run, che, way or Way({}, {}), journal, Deadline(request.timeout))
-            _take_over(work)
-            if way is None:
+            deadline = Deadline(request.timeout)
+            if che is None:
+                # Nothing was changed yet.
                 journal.close()
             else:
-                put_back(work)
+                work = Work(cluster, request, run, che, way or Way({}, {}), journal, deadline)
+                _undo(work, is_lost=bool(gone), is_begun=way is not None)
             run.say(f"The migration {held.migration} is aborted")
-    told.update(changed=True, aborted=held.migration, diff=settings_diff(che, way.back if way else {}))
     return {**told, "stages": run.record.as_result()["stages"], "warnings": run.warnings, "duration": run.seconds}
+
+
+def _undo(work: Work, is_lost: bool, is_begun: bool) -> None:
+    if is_lost:
+        end_without_che(work)
+        return
+    _take_over(work)
+    if is_begun:
+        put_back(work)
+    else:
+        work.journal.close()
 
 
 def _told(run: Run, plan: Plan, journal: Migration | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
 from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_besides
 from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseLost
 from ansible_collections.community.che.plugins.module_utils._migration._back_out import (
@@ -26,8 +27,8 @@ from ansible_collections.community.che.plugins.module_utils._migration._source i
     figures_digest,
     is_as,
     live_figures,
-    marks_of,
     read_states,
+    states_before,
     states_text,
 )
 from ansible_collections.community.che.plugins.module_utils._migration._work import Work
@@ -40,13 +41,16 @@ from ansible_collections.community.che.plugins.module_utils._run._journal import
     VERIFY,
     JournalTaken,
 )
-from ansible_collections.community.che.plugins.module_utils._run._migration_journal import COPY, MIGRATED, SWITCH
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import (
+    COPY,
+    MIGRATED,
+    PHASES,
+    SWITCH,
+)
 from ansible_collections.community.che.plugins.module_utils._run._record import now_text, seconds_since
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 
-#: In their order.
-PHASES = (COPY, STAGE, CUT_OVER, SWITCH, VERIFY, MIGRATED, COMMIT)
 _SKIPPED = "Skipped, as safety_backup is false"
 # What the way back may take after a failure, whatever time the run had left.
 _BACK_OUT_SECONDS = 600.0
@@ -66,28 +70,31 @@ def carry_on(work: Work) -> None:
         CUT_OVER: _cut_over,
         SWITCH: _switch,
         VERIFY: _verify,
+        # It may have waited for days. Once the commit has begun there is no way back.
+        MIGRATED: lambda waited: require_said(waited, "there"),
         COMMIT: _commit,
     }
     try:
         for phase in PHASES[PHASES.index(work.journal.content.phase) :]:
             work.journal.note(phase=phase)
-            if phase == MIGRATED and not work.request.commit:
-                return
             if phase in steps:
                 steps[phase](work)
+            if phase == MIGRATED and not work.request.commit:
+                return
     except (JournalTaken, LeaseLost) as lost:
         lost.stage = lost.stage or work.journal.content.phase
         raise
-    except CheError as error:
+    except Halt as error:
         error.stage = error.stage or work.journal.content.phase
         _back_out(work, error)
         raise
 
 
-def _back_out(work: Work, error: CheError) -> None:
+def _back_out(work: Work, error: Halt) -> None:
     phase = work.journal.content.phase
     if phase in (VERIFY, MIGRATED, COMMIT):
-        error.next_step = f"{error.next_step} {_TO_GO_ON}".strip()
+        if not isinstance(error, ServerCrashed):
+            error.next_step = f"{error.next_step} {_TO_GO_ON}".strip()
         return
     work.deadline.extend(_BACK_OUT_SECONDS)
     try:
@@ -95,7 +102,7 @@ def _back_out(work: Work, error: CheError) -> None:
     except (JournalTaken, LeaseLost) as lost:
         lost.stage = lost.stage or phase
         raise
-    except CheError as failure:
+    except Halt as failure:
         told = (
             f"What was there before could not be put back: {failure.what} ({failure.on}). Run the task with state: "
             "aborted to go on with that."
@@ -114,7 +121,8 @@ def _copy(work: Work) -> None:
         return
     with work.run.stage("safety backup", "Backing up what is there now" if work.request.safety_backup else _SKIPPED):
         # The newest one may be another one by the time that this is gone on with.
-        backup = work.journal.content.backup or resolve(_repository(work).backups(), work.request.id).id
+        whose = Whose(work.request.namespace)
+        backup = work.journal.content.backup or resolve(_repository(work).backups(), work.request.id, whose).id
         work.journal.note(backup=backup)
         if work.request.safety_backup and not work.journal.content.safety_backup:
             made = back_up(work.cluster, _request_of_copy(work, again=False))
@@ -124,10 +132,10 @@ def _copy(work: Work) -> None:
 
 def _back_up(work: Work, *, again: bool) -> None:
     """Back the databases up, and note what they were like."""
-    marks = marks_of(work.sources)
+    before = states_before(work.sources)
     made = str(back_up(work.cluster, _request_of_copy(work, again))["id"])
     parts = _parts(work, made)
-    states = {role: State(mark, _figures(parts[role])) for role, mark in marks.items()}
+    states = {role: replace(state, figures=_figures(parts[role])) for role, state in before.items()}
     # What was written before the first mark and counted after it is not in question again.
     kept = [role for role in work.loaded if again and _is_unchanged(work, role, states)]
     work.journal.note(backup=made, marks=states_text(states), loaded=json.dumps(kept), copied_again=again)
@@ -140,7 +148,7 @@ def _request_of_copy(work: Work, again: bool) -> BackupRequest:
 
 def _is_unchanged(work: Work, role: str, states: Mapping[str, State]) -> bool:
     before = read_states(work.journal.content.marks).get(role)
-    return before is not None and before.figures == states[role].figures
+    return before is not None and before.holds_the_same(states[role])
 
 
 def _figures(part: Part) -> str:
@@ -161,7 +169,7 @@ def _repository(work: Work) -> Repository:
 
 def _parts(work: Work, backup: str) -> dict[str, Part]:
     """The databases of the backup, by their roles."""
-    parts = fetch(_repository(work), backup).databases
+    parts = fetch(_repository(work), backup, Whose(work.request.namespace)).databases
     found = {part.role: part for part in parts}
     missing = sorted(set(work.sources) - set(found))
     if missing:
@@ -244,6 +252,10 @@ def _verify(work: Work) -> None:
     require_said(work, "there")
     if work.request.id:
         # What was loaded was compared when it was; since then Che writes to it.
+        with work.run.stage("verify", "Looking whether the new server has kept what was loaded"):
+            for role, part in _parts(work, work.journal.content.backup).items():
+                if role in work.targets and part.database:
+                    work.targets[role].require_unlogged(part.database)
         return
     with work.run.stage("verify", "Comparing the databases that were left with what was moved"):
         settled = read_states(work.journal.content.settled)
@@ -251,10 +263,13 @@ def _verify(work: Work) -> None:
         for role, figures in found.items():
             if figures_digest(figures) != settled[role].figures:
                 raise CheError(
-                    "Somebody has written to it after it was copied, although it was closed",
+                    "It is not what was copied any more: somebody has written to it although it was closed, or its "
+                    "server has crashed, which empties its unlogged tables",
                     work.sources[role].on,
-                    "Find out who does not go by default_transaction_read_only, and what was written.",
+                    "Look at its server's log, and for who does not go by default_transaction_read_only.",
                 )
+        for role, target in work.targets.items():
+            target.require_unlogged(found[role])
         tables = [table for figures in found.values() for table in figures.tables]
         work.verified = {
             "databases": len(found),

@@ -14,13 +14,13 @@ from ansible_collections.community.che.plugins.module_utils._che._authorities im
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import (
     Database,
+    database_of_role,
     find_databases,
     find_external_databases,
 )
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
-from ansible_collections.community.che.plugins.module_utils._database._sql import Psql
 from ansible_collections.community.che.plugins.module_utils._database._sql_job import parse_sql_log, sql_job
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
@@ -31,7 +31,9 @@ from ansible_collections.community.che.plugins.module_utils._kube._wait import D
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 
 # The operator's own extension registry stays on its own server wherever Che's databases are.
-_MOVED = ("che", "keycloak")
+MOVED = ("che", "keycloak")
+# The pod of the operator's own server may have to start anew, somewhere else and with an image that is not there yet.
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Place:
 
     database: Database
     endpoint: Endpoint = field(repr=False)
-    psql: Psql = field(repr=False)
+    psql: PodPsql | JobPsql = field(repr=False)
     deployment: Object | None = field(repr=False)
 
     @property
@@ -90,6 +92,12 @@ class JobPsql:
         self._settings = settings
         self._endpoint = endpoint
 
+    def end_earlier(self) -> None:
+        """Remove the Job that a run has left which was killed: it may still be at work."""
+        held = self._settings
+        name = job_name("sql", held.migration, self._endpoint.database)
+        remove_job(held.cluster, name, held.namespace, held.deadline)
+
     def __call__(self, script: str) -> str:
         """Run a script.
 
@@ -103,9 +111,7 @@ class JobPsql:
             JobFailed: A statement failed, or the server can't be reached.
         """
         held = self._settings
-        # One that a run left which was killed may still be at work.
-        name = job_name("sql", held.migration, self._endpoint.database)
-        remove_job(held.cluster, name, held.namespace, held.deadline)
+        self.end_earlier()
         options = job_options(held.cluster, held.namespace, None, held.migration, held.jobs, held.deadline)
         plan = sql_job(self._endpoint, script, options)
         on = f"database {self._endpoint.database} at {self._endpoint.host}:{self._endpoint.port}"
@@ -134,14 +140,38 @@ def find_places(settings: Settings, che: CheCluster) -> dict[str, Place]:
     trusted = trusted_authorities(che, cluster.list(CONFIG_MAP, namespace)) + settings.authorities
     external = find_external_databases(che, deployments.values(), secrets)
     found = external or find_databases(che, deployments.values(), secrets)
-    places = [_place(settings, item, trusted, deployments) for item in found if item.role in _MOVED]
+    places = [_place(settings, item, trusted, deployments) for item in found if item.role in MOVED]
     if not places:
-        raise CheError(
-            "There is no server of the operator's own that databases could be on",
-            f"namespace {namespace}",
-            "Let the operator make one: a restore of a backup that was made before the move does.",
-        )
+        raise _no_own_server(namespace)
     return {place.database.role: place for place in places}
+
+
+def find_place(settings: Settings, che: CheCluster, role: str) -> Place:
+    """One database that a CheCluster names, also where that is gone, and the Deployments with it that would tell.
+
+    Args:
+        settings: See ``Settings``.
+        che: The CheCluster.
+        role: ``che`` or ``keycloak``.
+
+    Raises:
+        CheError: Credentials are missing, or the operator's own server is not there.
+    """
+    cluster, namespace = settings.cluster, settings.namespace
+    database = database_of_role(che, role, cluster.list(SECRET, namespace))
+    deployments = {item["metadata"]["name"]: item for item in cluster.list(DEPLOYMENT, namespace)}
+    if not database.is_external and database.deployment not in deployments:
+        raise _no_own_server(namespace)
+    trusted = trusted_authorities(che, cluster.list(CONFIG_MAP, namespace)) + settings.authorities
+    return _place(settings, database, trusted, deployments)
+
+
+def _no_own_server(namespace: str) -> CheError:
+    return CheError(
+        "There is no server of the operator's own that databases could be on",
+        f"namespace {namespace}",
+        "Let the operator make one: a restore of a backup that was made before the move does.",
+    )
 
 
 def _place(settings: Settings, database: Database, trusted: str, deployments: Mapping[str, Object]) -> Place:
@@ -149,8 +179,13 @@ def _place(settings: Settings, database: Database, trusted: str, deployments: Ma
     if database.is_external:
         return Place(database, endpoint, JobPsql(settings, endpoint), None)
     deployment = deployments[database.deployment]
-    # All of a database may be counted by one script.
+    # All of a database may be counted by one script; a run that was killed between swap and opening has left it closed.
     psql = PodPsql(
-        settings.cluster, deployment, f"che-migration-{settings.migration}", max(300.0, settings.deadline.left)
+        settings.cluster,
+        deployment,
+        f"che-migration-{settings.migration}",
+        max(300.0, settings.deadline.left),
+        any_closed=True,
+        patience=_PATIENCE_SECONDS,
     )
     return Place(database, endpoint, psql, deployment)

@@ -5,27 +5,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import find_che_cluster
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
+from ansible_collections.community.che.plugins.module_utils._che._databases import (
+    database_secret_of,
+    identity_secret_of,
+)
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     changes_to,
     external_settings,
     leads_elsewhere,
     require_section,
 )
+from ansible_collections.community.che.plugins.module_utils._che._lost_servers import require_servers
 from ansible_collections.community.che.plugins.module_utils._che._move import changes_to_embedded, patched, way_back
 from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import known_authorities
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._external_database._request import CheckRequest
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings, find_places
-from ansible_collections.community.che.plugins.module_utils._migration._request import MigrationRequest
+from ansible_collections.community.che.plugins.module_utils._migration._request import Embedded, MigrationRequest
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import Way
+from ansible_collections.community.che.plugins.module_utils._restore._checks import PASSED, WARNED, Check, parted
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,8 @@ def plan_of(cluster: Cluster, request: MigrationRequest) -> Plan:
     che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
     require_section(che.api_version, request.che_version or che.version)
     if request.external is None:
-        names = request.embedded
-        patch = changes_to_embedded(che, names.name, names.secret, names.identity_secret)
-        return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch)))
+        patch = _homewards(cluster, che, request.embedded)
+        return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), che=_kept(che)))
     wanted = request.external.database
     patch = changes_to(che, wanted, external_settings(che.api_version, wanted))
     if patch and not leads_elsewhere(che, wanted):
@@ -66,7 +74,30 @@ def plan_of(cluster: Cluster, request: MigrationRequest) -> Plan:
         words = "Nothing to move: the databases are there. How Che opens them is changed by external_database"
         return Plan(che, Way({}, {}), nothing_to_do=words)
     trusted = known_authorities(cluster, request.namespace)
-    return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), request.external.ca_certificate, trusted))
+    back, authorities = way_back(che.raw.get("spec"), patch), request.external.ca_certificate
+    return Plan(che, Way(patch, back, authorities, trusted, _kept(che)))
+
+
+def _homewards(cluster: Cluster, che: CheCluster, names: Embedded) -> dict[str, Any]:
+    """What makes Che use the operator's own server, with the Secrets named that open its databases.
+
+    The operator of v1 takes a CheCluster that names none for a new one, and writes new passwords into the Secrets that
+    are there, which the server does not know (``pkg/deploy/server/default_values_reconciler.go`` of 7.42, ``Sync`` of
+    ``pkg/deploy/sync.go``).
+    """
+    bare = patched(che, changes_to_embedded(che, names.name, names.secret, names.identity_secret))
+    # What is not there is refused later, or of an identity provider that does not run.
+    found = [
+        name if name and cluster.find(SECRET, name, che.namespace) else ""
+        for name in (database_secret_of(bare), identity_secret_of(bare))
+    ]
+    return changes_to_embedded(che, names.name, names.secret or found[0], names.identity_secret or found[1])
+
+
+def _kept(che: CheCluster) -> Object:
+    """What tells where a CheCluster's databases are: its spec, and what it needs to be read as one."""
+    metadata = {"name": che.name, "namespace": che.namespace}
+    return {"apiVersion": che.api_version, "kind": "CheCluster", "metadata": metadata, "spec": che.raw.get("spec")}
 
 
 def checked(cluster: Cluster, request: MigrationRequest, plan: Plan, deadline: Deadline) -> Plan:
@@ -81,25 +112,46 @@ def checked(cluster: Cluster, request: MigrationRequest, plan: Plan, deadline: D
     settings = Settings(cluster, request.namespace, request.run_id, request.jobs, deadline, plan.way.authorities)
     sources = find_places(settings, plan.che)
     targets = find_places(settings, patched(plan.che, plan.way.there))
-    checks, warnings = [], []
-    for role, place in targets.items():
-        if role not in sources or request.external is None:
-            continue
-        own = replace(request.external.check.database, name=place.database.name, secret=place.database.secret)
-        asked = replace(
-            request.external.check, database=own, user=place.database.user, run_id=f"{request.run_id[:24]}-{role[:3]}"
-        )
-        found = check_database(cluster, asked)
-        checks += found["checks"]
-        warnings += found["warnings"]
-        if not request.id:
-            _require_version(sources[role], str(found["server"]["version"]))
-    for role, source in sources.items():
-        if not request.id:
-            _require_owner(source)
-        if request.external is None and role in targets:
-            _require_version(source, targets[role].psql("SHOW server_version;\n").strip())
+    if request.check_mode:
+        # The server that is left is asked by Jobs, of which check mode makes none.
+        return plan
+    found = _looked_at(cluster, request.external.check, sources, targets) if request.external else {}
+    checks = [check for one in found.values() for check in one["checks"]]
+    warnings = [words for one in found.values() for words in one["warnings"]]
+    if not request.id:
+        secrets = {secret["metadata"]["name"] for secret in cluster.list(SECRET, request.namespace)}
+        require_servers(plan.che, [place.database for place in sources.values()], secrets)
+    # Where a backup is restored, what is left may be lost.
+    for role, source in {} if request.id else sources.items():
+        _require_owner(source)
+        if role in targets:
+            version = str(found[role]["server"]["version"]) if role in found else _version(targets[role])
+            back = _judged_versions(source, version)
+            checks.append(back.shown())
+            warnings += [back.sentence] if back.result == WARNED else []
     return replace(plan, checks=checks, warnings=warnings)
+
+
+def _looked_at(
+    cluster: Cluster, check: CheckRequest, sources: Mapping[str, Place], targets: Mapping[str, Place]
+) -> dict[str, dict[str, Any]]:
+    """What is found of each database on another server that something goes to, by their roles.
+
+    Raises:
+        CheError: One will not do.
+    """
+    moved = [role for role in targets if role in sources]
+    # All of them take their connections from one server.
+    needs = replace(check.needs, connections_beside=check.needs.connections * (len(moved) - 1))
+    found = {}
+    for role in moved:
+        database = targets[role].database
+        own = replace(check.database, name=database.name, secret=database.secret)
+        run_id = f"{check.run_id[:24]}-{role[:3]}"
+        found[role] = check_database(
+            cluster, replace(check, database=own, user=database.user, run_id=run_id, needs=needs)
+        )
+    return found
 
 
 def _require_owner(source: Place) -> None:
@@ -113,7 +165,26 @@ def _require_owner(source: Place) -> None:
         )
 
 
-def _require_version(source: Place, version: str) -> None:
-    misfit = obstacle(source.psql("SHOW server_version;\n").strip(), version)
+def _version(place: Place) -> str:
+    return place.psql("SHOW server_version;\n").strip()
+
+
+def _judged_versions(source: Place, version: str) -> Check:
+    """Whether another migration could bring back what goes to a server now.
+
+    Args:
+        source: What goes there.
+        version: Of that server.
+
+    Raises:
+        CheError: It can't even go there.
+    """
+    left = _version(source)
+    misfit, lift = parted(obstacle(left, version))
     if misfit:
-        raise CheError(misfit.rstrip("."), source.on)
+        raise CheError(misfit, source.on, lift)
+    what, _lift = parted(obstacle(version, left))
+    if not what:
+        return Check("way back", PASSED, f"PostgreSQL {left} takes back what PostgreSQL {version} holds", source.on)
+    told = f"once it is committed, no migration leads back: {what[:1].lower()}{what[1:]}"
+    return Check("way back", WARNED, told, source.on, "Until the commit state: aborted goes back.")

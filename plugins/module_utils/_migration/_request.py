@@ -54,6 +54,7 @@ class MigrationRequest:
         commit: Whether the way back is given up.
         id: The backup that is loaded instead of what the databases hold; empty for a move.
         safety_backup: Whether a backup is made before one is restored.
+        beside_legacy: Whether a migration may begin that writes into a repository with the old operator's snapshots.
         external: Where the databases go; None for the server that the operator runs.
         embedded: How they are called there.
         server: Where the backup goes.
@@ -71,6 +72,7 @@ class MigrationRequest:
     commit: bool
     id: str
     safety_backup: bool
+    beside_legacy: bool
     external: ConfigureRequest | None
     embedded: Embedded
     server: ServerOptions
@@ -106,6 +108,7 @@ class MigrationRequest:
             commit=params["commit"],
             id=params["id"] or "",
             safety_backup=params["safety_backup"],
+            beside_legacy=params["beside_legacy"],
             external=external,
             embedded=Embedded(
                 params["database"] or "", params["credentials_secret"] or "", params["identity_secret"] or ""
@@ -125,6 +128,11 @@ class MigrationRequest:
         said["id"] = self.id
         return json.dumps({name: value for name, value in said.items() if value}, sort_keys=True)
 
+    @property
+    def backs_up(self) -> bool:
+        """Whether it writes into the repository."""
+        return not self.id or self.safety_backup
+
     def copy(self, che_cluster: str, again: bool) -> BackupRequest:
         """The backup whose databases are loaded into the target; ``again`` for the one of closed databases."""
         return BackupRequest(
@@ -135,6 +143,7 @@ class MigrationRequest:
             run_id=copy_run_id(self.run_id, again),
             timeout=self.timeout,
             restic_path=self.restic_path,
+            # Asked before the migration began; one that has begun comes to its end, whoever goes on with it.
             beside_legacy=True,
             check_mode=False,
             safety=True,

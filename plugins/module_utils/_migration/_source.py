@@ -16,6 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._database._fence imp
     close_for_writing,
     mark,
     open_for_writing,
+    schema_mark,
 )
 from ansible_collections.community.che.plugins.module_utils._database._figures_sql import (
     ALL_FIGURES_SQL,
@@ -33,10 +34,16 @@ class State:
     Args:
         mark: See ``_fence.mark``; empty where its server gives none.
         figures: The digest of its counts and checksums; empty where it was not counted.
+        schema: See ``_fence.schema_mark``: what no row tells of.
     """
 
     mark: str
     figures: str = ""
+    schema: str = ""
+
+    def holds_the_same(self, other: State) -> bool:
+        """Whether both were counted, and are the same in all but when that was."""
+        return bool(self.figures) and (self.figures, self.schema) == (other.figures, other.schema)
 
 
 def states_text(states: Mapping[str, State]) -> str:
@@ -56,9 +63,11 @@ def figures_digest(figures: DatabaseFigures) -> str:
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
-def marks_of(sources: Mapping[str, Place]) -> dict[str, str]:
-    """A mark of each database, to be taken before it is copied."""
-    return {role: mark(place.psql, place.database.name) for role, place in sources.items()}
+def states_before(sources: Mapping[str, Place]) -> dict[str, State]:
+    """What of each database's state has to be taken before it is copied."""
+    return {
+        role: State(mark(place.psql, place.database.name), schema=_schema(place)) for role, place in sources.items()
+    }
 
 
 def close(place: Place) -> str:
@@ -68,7 +77,7 @@ def close(place: Place) -> str:
 
 def reopen(place: Place) -> None:
     """Let Che write to it again."""
-    open_for_writing(place.psql, place.database.name)
+    open_for_writing(place.psql, place.database.name, place.database.user)
 
 
 def is_as(place: Place, then: State, now: str) -> bool:
@@ -83,7 +92,13 @@ def is_as(place: Place, then: State, now: str) -> bool:
     """
     if now and now == then.mark:
         return True
-    return bool(then.figures) and figures_digest(live_figures(place)) == then.figures
+    if not then.figures or _schema(place) != then.schema:
+        return False
+    return figures_digest(live_figures(place)) == then.figures
+
+
+def _schema(place: Place) -> str:
+    return schema_mark(place.psql, place.database.name)
 
 
 def live_figures(place: Place) -> DatabaseFigures:

@@ -10,8 +10,13 @@ from dataclasses import replace
 from ansible_collections.community.che.plugins.module_utils._backup._dump import job_options, own_words
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
-from ansible_collections.community.che.plugins.module_utils._database._contents import empty, require_empty
+from ansible_collections.community.che.plugins.module_utils._database._contents import (
+    emptied_tables,
+    empty,
+    require_empty,
+)
 from ansible_collections.community.che.plugins.module_utils._database._dump import dump_path
+from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
 from ansible_collections.community.che.plugins.module_utils._database._facts import DatabaseFacts, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._job import job_name
 from ansible_collections.community.che.plugins.module_utils._database._load import load_job, parse_load_log
@@ -32,7 +37,7 @@ from ansible_collections.community.che.plugins.module_utils._errors import CheEr
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import remove_job, run_job
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings
-from ansible_collections.community.che.plugins.module_utils._restore._loading import Beside, Loading
+from ansible_collections.community.che.plugins.module_utils._restore._loading import LOAD_AGAIN, Beside, Loading
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
@@ -132,6 +137,25 @@ class Target:
             empty(self._place.psql, self._place.database.name)
         return []
 
+    def require_unlogged(self, moved: DatabaseFigures) -> None:
+        """See to it that its server has not lost what it was loaded with, as it does in a crash.
+
+        Args:
+            moved: What it was loaded with.
+
+        Raises:
+            ServerCrashed: Tables that had rows are empty.
+        """
+        place = self._place
+        lost = emptied_tables(place.psql, place.database.name, moved)
+        if lost:
+            raise ServerCrashed(
+                f"The unlogged tables {', '.join(lost)} are empty: since they were loaded the server has crashed, or "
+                "another one has taken its place",
+                place.on,
+                "Find out why, abort this migration, and begin it anew.",
+            )
+
     def commit(self) -> None:
         """Give up what it took the place of."""
         beside = self._beside
@@ -166,7 +190,7 @@ class Target:
         return facts.properties
 
     def _facts(self, beside: Beside) -> DatabaseFacts:
-        facts = read_facts(beside.psql, beside.database.name)
+        facts = read_facts(beside.psql, beside.database.name, beside.database.user)
         if facts is None:
             raise CheError("The operator's own server has no such database", self._place.on, "Name it with database.")
         if facts.obstacles:
@@ -189,7 +213,7 @@ class Target:
         try:
             loaded = parse_load_log(run_job(held.cluster, plan.job, plan.secret, held.deadline)).figures
         except JobFailed as failure:
-            raise own_words(failure, place.on) from None
+            raise own_words(failure, place.on, LOAD_AGAIN) from None
         self._require_same(part, loaded)
         return loaded.properties
 

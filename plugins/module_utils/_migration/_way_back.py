@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ansible_collections.community.che.plugins.module_utils._che._move import spoken_as
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create
@@ -31,12 +32,24 @@ class Way:
         back: What undoes that.
         authorities: The certificates (PEM) of the authorities that may have signed the target's; empty for none.
         trusted: Those of databases' servers that Che trusts before; None where it was told of none.
+        che: The CheCluster as it was before, as far as it says where databases are, should it be deleted on the way.
     """
 
     there: Mapping[str, Any] = field(repr=False)
     back: Mapping[str, Any] = field(repr=False)
     authorities: str = ""
     trusted: str | None = None
+    che: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def spoken_as(self, api_version: str) -> Way:
+        """Both directions for a CheCluster whose operator was updated meanwhile: v2 prunes what v1 has.
+
+        Args:
+            api_version: Of the CheCluster as it is now.
+        """
+        said_in = str(self.che.get("apiVersion") or api_version)
+        there, back = (spoken_as(patch, said_in, api_version) for patch in (self.there, self.back))
+        return replace(self, there=there, back=back)
 
 
 def keep_way(cluster: Cluster, namespace: str, journal: OpenMigration, way: Way) -> None:

@@ -9,27 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
-    CHE_CLUSTER_V1,
-    DEPLOYMENT,
-    NAMESPACE,
-    POD,
-    SECRET,
-)
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
 from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _plan, _source, _work
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
-from unit.che_objects import NAME, PART_OF, available, deployment_spec, encoded
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_restic import FakeRestic, a_repository
-from unit.plugins.module_utils._migration.moving import OLD, Databases
-
-READY = {"cheClusterRunning": "Available", "cheVersion": "7.42.0"}
+from unit.plugins.module_utils._migration.moving import OLD, Databases, install, spec_of
 
 
 @pytest.fixture
 def databases(monkeypatch: pytest.MonkeyPatch) -> Databases:
     there = Databases()
     monkeypatch.setattr(_source, "mark", there.marked)
+    monkeypatch.setattr(_source, "schema_mark", there.made_of)
     monkeypatch.setattr(_source, "close_for_writing", there.close)
     monkeypatch.setattr(_source, "open_for_writing", there.reopen)
     for module in (_source, _phases):
@@ -61,27 +53,15 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def che(api: FakeApi, clock: FakeClock, databases: Databases, looked: list[str]) -> FakeApi:
     """Its operator takes every change of the spec over, and does nothing where nothing has changed."""
-    api.kinds = (CHE_CLUSTER_V1,)
-    api.add(NAMESPACE, "che")
-    spec = {"database": {"externalDb": False, "pvcClaimSize": "1Gi"}}
-    api.add(CHE_CLUSTER_V1, NAME, "che", spec=spec, status=READY)
-    labels: dict[str, Any] = {"labels": PART_OF, "generation": 1}
-    for name in ("che", "postgres"):
-        api.add(DEPLOYMENT, name, "che", metadata=dict(labels), spec=deployment_spec(), status=available())
-    # All Deployments select it, which makes no difference here.
-    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-    api.add(POD, "che-1", "che", metadata={"labels": {"app": "db"}}, status=ready)
-    api.add(SECRET, "postgres-credentials", "che", data=encoded(user="pgche", password="s3cret-own"))
-    api.add(SECRET, "db-login", "che", data=encoded(user="away", password="s3cret-away"))
+    install(api)
 
     def roll(_request: Request) -> None:
-        found = api.at(CHE_CLUSTER_V1, NAME, "che")
-        deployment = api.at(DEPLOYMENT, "che", "che")
-        assert found is not None and deployment is not None
-        if found["spec"] != deployment["metadata"].get("made of", spec):
-            deployment["metadata"]["made of"] = found["spec"]
-            deployment["metadata"]["generation"] += 1
-            deployment["status"]["observedGeneration"] += 1
+        for name in ("che", "keycloak"):
+            deployment = api.at(DEPLOYMENT, name, "che")
+            if deployment and deployment["metadata"]["made of"] != spec_of(api):
+                deployment["metadata"]["made of"] = spec_of(api)
+                deployment["metadata"]["generation"] += 1
+                deployment["status"]["observedGeneration"] += 1
 
     api.follow("patch", "/checlusters/", roll)
     return api

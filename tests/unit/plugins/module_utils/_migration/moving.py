@@ -13,13 +13,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, LEASE
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V1,
+    DEPLOYMENT,
+    LEASE,
+    NAMESPACE,
+    POD,
+    SECRET,
+)
 from ansible_collections.community.che.plugins.module_utils._migration._migrate import migrate
 from ansible_collections.community.che.plugins.module_utils._migration._request import MigrationRequest
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration, OpenMigration
 from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
-from unit.che_objects import FIGURES, NAME
+from unit.che_objects import FIGURES, NAME, PART_OF, available, deployment_spec, encoded
 from unit.fake_api import FakeApi, Request
 
 REPOSITORY = "f" * 64
@@ -33,6 +40,7 @@ PARAMS: dict[str, Any] = {
     "commit": False,
     "id": None,
     "safety_backup": True,
+    "beside_legacy": False,
     "database_host": "db.example",
     "database_port": 6432,
     "database": "moved",
@@ -65,33 +73,40 @@ class Databases:
 
     Args:
         mark: What the server's counts say.
+        schema: What it is made of.
         figures: What is counted in it now.
         saved: What was counted when it was saved.
         done: What was done, in its order.
         fails: Where it fails, as in ``done``.
+        fails_by: By which error.
         without_figures: Whether nothing was counted when it was saved.
     """
 
     mark: str = "m1"
+    schema: str = "s1"
     figures: DatabaseFigures = COUNTED
     saved: DatabaseFigures = COUNTED
     done: list[str] = field(default_factory=list)
     fails: str = ""
+    fails_by: type[CheError] = CheError
     without_figures: bool = False
 
     def do(self, what: str) -> None:
         self.done.append(what)
         if self.fails == what:
-            raise CheError(f"It broke at {what}", "database dbche", "Mend it.")
+            raise self.fails_by(f"It broke at {what}", "database dbche", "Mend it.")
 
     def marked(self, _psql: Any, _database: str) -> str:
         return self.mark
+
+    def made_of(self, _psql: Any, _database: str) -> str:
+        return self.schema
 
     def close(self, _psql: Any, _database: str, role: str) -> str:
         self.do(f"close to {role}")
         return self.mark
 
-    def reopen(self, _psql: Any, _database: str) -> None:
+    def reopen(self, _psql: Any, _database: str, _role: str) -> None:
         self.do("reopen")
 
     def count(self, _place: Any) -> DatabaseFigures:
@@ -137,8 +152,40 @@ class Target:
         self.there.do(f"take out, {'filled' if is_filled else 'empty'}, {'used' if is_used else 'unused'}")
         return []
 
+    def require_unlogged(self, moved: Any) -> None:
+        self.there.do("look again")
+
     def commit(self) -> None:
         self.there.do("commit")
+
+
+def install(api: FakeApi, with_keycloak: bool = False) -> None:
+    """A Che 7.42 on its operator's own server, and the credentials of another one."""
+    api.kinds = (CHE_CLUSTER_V1,)
+    api.add(NAMESPACE, "che")
+    ready = {"cheClusterRunning": "Available", "cheVersion": "7.42.0"}
+    api.add(CHE_CLUSTER_V1, NAME, "che", spec={"database": {"externalDb": False, "pvcClaimSize": "1Gi"}}, status=ready)
+    for name in ("che", "postgres"):
+        deploy(api, name)
+    # All Deployments select it, which makes no difference here.
+    running = {"conditions": [{"type": "Ready", "status": "True"}]}
+    api.add(POD, "che-1", "che", metadata={"labels": {"app": "db"}}, status=running)
+    api.add(SECRET, "postgres-credentials", "che", data=encoded(user="pgche", password="s3cret-own"))
+    api.add(SECRET, "db-login", "che", data=encoded(user="away", password="s3cret-away"))
+    if with_keycloak:
+        add_keycloak(api)
+
+
+def deploy(api: FakeApi, name: str) -> None:
+    """What the operator makes of a CheCluster."""
+    metadata: dict[str, Any] = {"labels": dict(PART_OF), "generation": 1, "made of": spec_of(api)}
+    api.add(DEPLOYMENT, name, "che", metadata=metadata, spec=deployment_spec(), status=available())
+
+
+def add_keycloak(api: FakeApi) -> None:
+    """An identity provider, whose database is beside that of Che's."""
+    deploy(api, "keycloak")
+    api.add(SECRET, "che-identity-postgres-secret", "che", data=encoded(password="s3cret-id"))
 
 
 def asked(check_mode: bool = False, **changes: Any) -> MigrationRequest:

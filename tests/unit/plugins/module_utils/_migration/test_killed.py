@@ -31,15 +31,11 @@ from unit.plugins.module_utils._migration.moving import (
     asked,
     is_away,
     journal_of,
-    killed,
     move,
     phase_of,
     refused,
     spec_of,
 )
-
-# What a migration writes to the cluster until it waits.
-WRITES = 27
 
 
 def kill_in(che: FakeApi, phase: str) -> None:
@@ -55,30 +51,6 @@ def kill_in(che: FakeApi, phase: str) -> None:
     che.followers.pop()
     for path in [path for path in che.objects if "/leases/" in path]:
         del che.objects[path]
-
-
-@pytest.mark.parametrize("write", range(1, WRITES + 1))
-@pytest.mark.parametrize("state", ["migrated", "aborted"])
-def test_after_each_write_it_is_gone_on_with_or_goes_back(
-    che: FakeApi, databases: Databases, state: str, write: int
-) -> None:
-    before = spec_of(che)
-    assert killed(che, write)
-
-    move(che, run_id="r2", state=state)
-
-    assert is_away(che) == (state == "migrated")
-    closed = [what for what in databases.done if what.startswith(("close", "reopen"))]
-    if state == "migrated":
-        assert (phase_of(che), closed[-1]) == ("migrated", "close to pgche")
-    else:
-        assert (spec_of(che), journal_of(che), che.at(SECRET, WAY_BACK, "che")) == (before, None, None)
-        assert che.at(CONFIG_MAP, CA, "che") is None
-        assert closed[-1:] in ([], ["reopen"])
-
-
-def test_none_of_its_writes_is_left_out(che: FakeApi) -> None:
-    assert not killed(che, WRITES + 1)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +122,17 @@ def test_a_commit_that_has_begun_is_not_aborted(che: FakeApi, databases: Databas
 
 
 @pytest.mark.parametrize("state", ["migrated", "aborted"])
-@pytest.mark.parametrize("again", [False, True])
-def test_the_job_of_a_copy_that_was_killed_is_ended(che: FakeApi, state: str, again: bool) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        job_name("dump", copy_run_id("r1", again=False), "dbche"),
+        job_name("dump", copy_run_id("r1", again=True), "dbche"),
+        job_name("sql", "r1", "moved"),
+    ],
+)
+def test_the_job_of_a_run_that_was_killed_is_ended(che: FakeApi, state: str, name: str) -> None:
     """One that lost its process before it had its Secret waits for that, for as long as a migration may take."""
     kill_in(che, "stage")
-    name = job_name("dump", copy_run_id("r1", again), "dbche")
     che.add(JOB, name, "che")
     move(che, run_id="r2", state=state)
     assert che.at(JOB, name, "che") is None
@@ -164,7 +142,7 @@ def test_what_was_loaded_is_not_loaded_again(che: FakeApi, databases: Databases)
     kill_in(che, "cut over")
     databases.done.clear()
     move(che, run_id="r2")
-    assert databases.done == ["close to pgche", "put in place", "count"]
+    assert databases.done == ["close to pgche", "put in place", "count", "look again"]
 
 
 def test_what_was_written_while_it_lay_there_is_copied_again(che: FakeApi, databases: Databases) -> None:
@@ -211,7 +189,7 @@ def test_a_deployment_that_others_have_changed_meanwhile_does_not_hide_what_is_l
 
     def die(_request: Request) -> None:
         held = journal_of(che)
-        if held and held.generation:
+        if held and held.generations:
             raise KeyboardInterrupt
 
     che.follow("put", OpenMigration.NAME, die)
@@ -241,6 +219,41 @@ def test_a_way_back_that_somebody_removed_is_not_taken_for_a_beginning(
     error = refused(che, run_id="r2", state=state)
     assert "The Secret with the way back is gone" in error.what
     assert (phase_of(che), is_away(che)) == ("migrated", True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        ("copy", []),
+        ("switch", ["What was loaded into the database moved at db.example:6432 could not be taken out"]),
+        ("migrated", ["The database moved at db.example:6432 keeps what Che wrote to it."]),
+    ],
+)
+def test_the_credentials_of_a_target_may_be_gone_when_it_is_aborted(
+    che: FakeApi, databases: Databases, phase: str, told: list[str]
+) -> None:
+    """It is only to be emptied, and not even that where Che has used it."""
+    before = spec_of(che)
+    kill_in(che, phase)
+    name = job_name("load", "r1", "moved")
+    che.add(JOB, name, "che")
+    databases.done.clear()
+    che.cluster.delete(SECRET, "db-login", "che")
+
+    result = move(che, run_id="r2", state="aborted")
+
+    assert (result["aborted"], journal_of(che), spec_of(che)) == ("r1", None, before)
+    assert databases.done == (["reopen"] if phase != "copy" else [])
+    assert [words.startswith(start) for words, start in zip(result["warnings"], told)] == [True] * len(told)
+    assert (len(result["warnings"]), che.at(JOB, name, "che")) == (len(told), None)
+
+
+def test_to_go_on_the_credentials_of_the_target_are_needed(che: FakeApi, databases: Databases) -> None:
+    kill_in(che, "stage")
+    che.cluster.delete(SECRET, "db-login", "che")
+    error = refused(che, run_id="r2")
+    assert "The Secret with a database's credentials is missing" in error.what
+    assert phase_of(che) == "stage"
 
 
 def test_a_server_that_was_left_may_be_gone_when_it_is_committed(che: FakeApi, databases: Databases) -> None:

@@ -9,10 +9,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, SECRET
-from ansible_collections.community.che.plugins.module_utils._migration import _plan
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._run._journal import Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
@@ -40,7 +39,7 @@ def test_nothing_was_written_meanwhile(che: FakeApi, databases: Databases, looke
     result = move(che, commit=True)
 
     assert looked == ["away db-login in moved"]
-    assert databases.done == [*COPIED, "put in place", "count", "commit"]
+    assert databases.done == [*COPIED, "put in place", "count", "look again", "commit"]
     assert stage_names(result) == ["plan", "check", "copy", "stage", "cut over", "switch", "verify", "commit"]
     assert (result["changed"], result["committed"], result["copied_again"]) == (True, True, False)
     assert (result["id"], result["migration"], result["resumed"]) == (FIRST, "r1", False)
@@ -59,7 +58,7 @@ def test_it_waits_with_the_commit(che: FakeApi, databases: Databases) -> None:
     assert (again["changed"], again["resumed"], again["migration"]) == (False, True, "r1")
     committed = move(che, run_id="r3", commit=True)
     assert (committed["changed"], committed["committed"], committed["id"]) == (True, True, FIRST)
-    assert databases.done == [*COPIED, "put in place", "count", "commit"]
+    assert databases.done == [*COPIED, "put in place", "count", "look again", "commit"]
 
 
 def test_what_was_written_meanwhile_comes_along(che: FakeApi, databases: Databases) -> None:
@@ -72,16 +71,40 @@ def test_what_was_written_meanwhile_comes_along(che: FakeApi, databases: Databas
     result = move(che, commit=True)
 
     twice = ["count", "back up: final", "clear", LOAD]
-    assert databases.done == [*COPIED, *twice, "put in place", "count", "commit"]
+    assert databases.done == [*COPIED, *twice, "put in place", "count", "look again", "commit"]
     assert (result["copied_again"], result["id"]) == (True, AGAIN)
     assert any("written to while they were copied" in words for words in result["warnings"])
+
+
+@pytest.mark.parametrize("mark", ["m2", ""])
+def test_what_no_row_tells_of_comes_along_too(che: FakeApi, databases: Databases, mark: str) -> None:
+    """An index, a view or a grant, say."""
+
+    def add_an_index(_request: Request) -> None:
+        databases.mark, databases.schema = mark, "s2"
+
+    che.follow("put", OpenMigration.NAME, lambda request: add_an_index(request) if LOAD in databases.done else None)
+
+    result = move(che, commit=True)
+
+    assert databases.done == [
+        *COPIED,
+        "back up: final",
+        "clear",
+        LOAD,
+        "put in place",
+        "count",
+        "look again",
+        "commit",
+    ]
+    assert result["copied_again"] is True
 
 
 def test_counts_alone_do_not_copy_it_again(che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that gives no mark, as those before 15, is read from end to end instead."""
     databases.mark = ""
     result = move(che)
-    assert databases.done == [*COPIED, "count", "put in place", "count"]
+    assert databases.done == [*COPIED, "count", "put in place", "count", "look again"]
     assert result["copied_again"] is False
 
 
@@ -91,7 +114,7 @@ def test_somebody_who_does_not_go_by_it_is_found_in_the_end(che: FakeApi, databa
 
     che.follow("patch", "/checlusters/", write)
     error = refused(che)
-    assert "Somebody has written to it after it was copied" in error.what
+    assert "It is not what was copied any more" in error.what
     assert (error.stage, phase_of(che)) == ("verify", "verify")
     assert is_away(che)
     assert "state: aborted" in error.next_step
@@ -121,7 +144,7 @@ def test_until_che_uses_it_all_is_put_back(
     assert (spec_of(che), journal_of(che), che.at(SECRET, WAY_BACK, "che")) == (before, None, None)
 
 
-@pytest.mark.parametrize(("fails", "stage"), [("count", "verify"), ("commit", "commit")])
+@pytest.mark.parametrize(("fails", "stage"), [("count", "verify"), ("look again", "verify"), ("commit", "commit")])
 def test_once_che_uses_it_nothing_is_put_back(che: FakeApi, databases: Databases, fails: str, stage: str) -> None:
     databases.fails = fails
 
@@ -132,6 +155,11 @@ def test_once_che_uses_it_nothing_is_put_back(che: FakeApi, databases: Databases
     assert not any(what.startswith(("reopen", "take out")) for what in databases.done)
     databases.fails = ""
     assert move(che, run_id="r2", commit=True)["committed"] is True
+
+
+def test_no_other_run_brings_back_what_a_crash_has_taken(che: FakeApi, databases: Databases) -> None:
+    databases.fails, databases.fails_by = "look again", ServerCrashed
+    assert refused(che, commit=True).next_step == "Mend it."
 
 
 def test_what_can_t_be_put_back_is_told_and_can_be_tried_again(che: FakeApi, databases: Databases) -> None:
@@ -150,6 +178,25 @@ def test_what_can_t_be_put_back_is_told_and_can_be_tried_again(che: FakeApi, dat
     databases.fails = ""
     assert move(che, run_id="r2", state="aborted")["aborted"] == "r1"
     assert journal_of(che) is None
+
+
+def test_a_server_that_is_gone_for_good_keeps_no_abort_from_its_end(che: FakeApi, databases: Databases) -> None:
+    """Che works where it was; restores and backups were refused for as long as the journal is there."""
+    databases.fails = LOAD
+
+    def lose(_request: Request) -> None:
+        if LOAD in databases.done:
+            databases.fails = "take out, filled, unused"
+
+    che.follow("put", OpenMigration.NAME, lose)
+    error = refused(che)
+    assert "could not be put back: It broke at take out" in error.next_step
+    assert phase_of(che) == "abort"
+
+    result = move(che, run_id="r2", state="aborted")
+    assert (result["aborted"], journal_of(che)) == ("r1", None)
+    (told,) = result["warnings"]
+    assert told.startswith("What was loaded into the database moved at db.example:6432 could not be taken out")
 
 
 def test_a_switch_that_the_api_server_refuses_is_put_back(che: FakeApi, databases: Databases) -> None:
@@ -223,26 +270,6 @@ def test_another_database_is_a_move(che: FakeApi, databases: Databases, changes:
     assert move(che, run_id="r2", check_mode=True, **changes)["changed"] is True
 
 
-def test_a_server_that_will_not_do_leaves_all_as_it_was(
-    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: Any) -> dict[str, Any]:
-        raise CheError("its encoding is LATIN1")
-
-    monkeypatch.setattr(_plan, "check_database", refuse)
-    assert refused(che).stage == "check"
-    assert (journal_of(che), che.at(SECRET, WAY_BACK, "che"), databases.done) == (None, None, [])
-
-
-def test_an_older_server_is_refused_before_anything_is_made(
-    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = {"checks": [], "warnings": [], "server": {"version": "10.1"}}
-    monkeypatch.setattr(_plan, "check_database", lambda *_arguments: found)
-    assert "older PostgreSQL 10" in str(refused(che))
-    assert (journal_of(che), databases.done) == (None, [])
-
-
 def test_beside_a_restore_that_has_not_ended_it_is_refused(che: FakeApi, databases: Databases) -> None:
     OpenJournal.begin(che.cluster, "che", Journal("r9", "b", "r", "p", "d", "{}", "cut over", "r9"))
     for number, state in enumerate(("migrated", "aborted")):
@@ -262,7 +289,7 @@ def test_nothing_secret_is_told_or_kept_in_the_journal(che: FakeApi) -> None:
 def test_a_backup_is_loaded_where_the_present_one_is_left(che: FakeApi, databases: Databases) -> None:
     result = move(che, id="latest", commit=True)
 
-    assert databases.done == [*COPIED, "put in place", "commit"]
+    assert databases.done == [*COPIED, "put in place", "look again", "commit"]
     assert (result["id"], result["safety_backup_id"], result["verified"]) == (OLD, FIRST, {})
     assert stage_names(result)[2] == "safety backup"
 

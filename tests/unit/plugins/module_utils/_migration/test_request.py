@@ -65,7 +65,16 @@ def test_what_decides_where_it_goes_is_kept(changes: dict[str, Any], said: dict[
 
 
 @pytest.mark.parametrize(
-    "changes", [{"commit": True}, {"run_id": "r2"}, {"timeout": 5}, {"safety_backup": False}, {"connections": 3}]
+    "changes",
+    [
+        {"commit": True},
+        {"run_id": "r2"},
+        {"timeout": 5},
+        {"safety_backup": False},
+        {"beside_legacy": True},
+        {"connections": 3},
+    ],
+    ids=str,
 )
 def test_what_does_not_may_be_said_anew(changes: dict[str, Any]) -> None:
     assert asked(**changes).options == asked().options

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return COUNTED
 
     monkeypatch.setattr(_source, "live_figures", count)
+    monkeypatch.setattr(_source, "schema_mark", lambda *_arguments: "s1")
     return seen
 
 
@@ -54,9 +56,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     ],
 )
 def test_its_mark_or_its_figures_tell(counted: list[Any], then: State, now: str, same: bool, reads: bool) -> None:
-    place: Any = object()
-    assert is_as(place, then, now) is same
+    place: Any = SimpleNamespace(psql=str, database=SimpleNamespace(name="dbche"))
+    assert is_as(place, replace(then, schema="s1"), now) is same
     assert counted == ([place] if reads else [])
+
+
+def test_what_it_is_made_of_tells_without_its_figures(counted: list[Any]) -> None:
+    place: Any = SimpleNamespace(psql=str, database=SimpleNamespace(name="dbche"))
+    assert is_as(place, State("m1", SAME, "s0"), "m2") is False
+    assert counted == []
 
 
 def test_the_order_of_what_was_counted_tells_nothing() -> None:

@@ -22,7 +22,7 @@ from ansible_collections.community.che.plugins.module_utils._migration import _t
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings
 from ansible_collections.community.che.plugins.module_utils._migration._target import Target
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
-from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures
+from ansible_collections.community.che.plugins.module_utils._snapshot._figures import DatabaseFigures, TableFigures
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Dump, Part
 from ansible_collections.community.che.plugins.module_utils._snapshot._properties import (
     DatabaseProperties,
@@ -108,10 +108,10 @@ def loaded(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> dict[str, Any]:
     return held
 
 
-def target(beside: bool) -> Target:
+def target(beside: bool, elsewhere: Any = str) -> Target:
     cluster = FakeApi().cluster
     settings = Settings(cluster, "che", "m1", JobChoices("restic:1", None, (), None), Deadline(60))
-    psql: Any = PodPsql(cluster, {}) if beside else str
+    psql: Any = PodPsql(cluster, {}) if beside else elsewhere
     place = Place(DATABASE, ENDPOINT, psql, {"metadata": {"name": "postgres"}} if beside else None)
     return Target(settings, place)
 
@@ -248,3 +248,31 @@ def test_elsewhere_it_is_emptied_unless_che_wrote_to_it(done: list[str]) -> None
 def test_elsewhere_nothing_is_taken_out_that_was_not_put_in(done: list[str]) -> None:
     assert target(beside=False).take_out(is_filled=False, is_used=False) == []
     assert done == ["end che-load"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told", "lost"),
+    [
+        (100, '["che", "cache"]\n', True),
+        (0, '["che", "cache"]\n', False),
+        (100, "", False),
+        (100, '["che", "ca\\nche"]\n', False),
+    ],
+    ids=["emptied", "was empty", "kept", "another one"],
+)
+def test_what_a_crash_has_emptied_is_no_good_copy(rows: int, told: str, lost: bool) -> None:
+    asked: list[str] = []
+
+    def psql(script: str) -> str:
+        asked.append(script)
+        return told
+
+    moved = replace(COUNTED, tables=(TableFigures("che", "cache", rows, "1"), TableFigures("che", "account", 9, "2")))
+    crashed = target(beside=False, elsewhere=psql)
+    if lost:
+        with pytest.raises(CheError, match=r"The unlogged tables che\.cache are empty") as caught:
+            crashed.require_unlogged(moved)
+        assert "abort this migration" in caught.value.next_step
+    else:
+        crashed.require_unlogged(moved)
+    assert "relpersistence = 'u'" in asked[0]
