@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +21,13 @@ from ansible_collections.community.che.plugins.module_utils._che._external impor
     ExternalDatabase,
     changes_to,
     external_settings,
+    identity_leads_elsewhere,
     leads_elsewhere,
     require_section,
 )
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
 from ansible_collections.community.che.plugins.module_utils._che._move import says, way_back
-from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
+from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, UsageError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import (
     authority_diff,
     besides,
@@ -39,7 +40,11 @@ from ansible_collections.community.che.plugins.module_utils._external_database._
     settings_before,
     settings_diff,
 )
-from ansible_collections.community.che.plugins.module_utils._external_database._identity import Identity, find_identity
+from ansible_collections.community.che.plugins.module_utils._external_database._identity import (
+    Identity,
+    find_identity,
+    foreseen_identity,
+)
 from ansible_collections.community.che.plugins.module_utils._external_database._request import ConfigureRequest
 from ansible_collections.community.che.plugins.module_utils._external_database._stale import stale_roles
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
@@ -67,7 +72,8 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     che = _find(cluster, request)
     api_version = che.api_version if che else request.api_version
     require_section(api_version, request.che_version or (che.version if che else ""))
-    identity = find_identity(cluster, che, request.database.identity_secret)
+    asked = request.database.identity_secret
+    identity = find_identity(cluster, che, asked) if che else foreseen_identity(api_version, request.che_version, asked)
     wanted = replace(request.database, identity_secret=identity.asked)
     settings = external_settings(api_version, wanted)
     told: dict[str, Any] = {"changed": False, "patch": {"spec": settings}, "checks": [], "warnings": [], "diff": []}
@@ -87,14 +93,15 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     told["diff"].append(settings_diff(che, patch))
     _trust(cluster, request, known, told)
     secrets = request.secrets(identity.effective)
-    stale = [] if patch else stale_roles(cluster, request.namespace, secrets)
+    # What the operator writes anew for the CheCluster starts anew with that.
+    anew = concerned(che, patch)
+    stale = [role for role in stale_roles(cluster, request.namespace, secrets) if role not in anew]
     told["changed"] = told["changed"] or bool(patch or stale)
     if request.check_mode:
         return told
     deadline = Deadline(request.timeout)
     if patch:
         _switch(cluster, che, patch, known, deadline)
-        return told
     end_users(cluster, request.namespace, stale, deadline)
     # Also where there is nothing to do: a run before this one may have been killed before it could see that.
     _await(cluster, che, deadline)
@@ -123,6 +130,7 @@ def _look(
     Raises:
         CheError: One will not do.
     """
+    on = f"namespace {request.namespace}"
     for check in request.checks(identity.effective, in_use):
         try:
             found = check_database(cluster, check)
@@ -130,8 +138,11 @@ def _look(
             if check.database.secret == identity.effective and not identity.asked and not in_use:
                 error.next_step += " The identity provider's Secret for another server is named by identity_secret."
             raise
+        if not in_use:
+            identity.require_set_up(check.database.name, found["server"].get("contents"), on)
         told["checks"] += found["checks"]
         told["warnings"] += found["warnings"]
+    told["warnings"] += identity.warnings(request.database.tls)
 
 
 def _trust(cluster: Cluster, request: ConfigureRequest, known: str | None, told: dict[str, Any]) -> None:
@@ -157,6 +168,7 @@ def _installation(
         "identity_secret": identity.present,
         "documented_superuser": GENERATIONS[api_version].documented_superuser,
         "moves": che is not None and leads_elsewhere(che, wanted),
+        "identity_moves": che is not None and identity.runs and identity_leads_elsewhere(che, wanted),
         "migration": unfinished.content.migration if unfinished else "",
     }
 
@@ -201,11 +213,11 @@ def _switch(cluster: Cluster, che: CheCluster, patch: Mapping[str, Any], known: 
     Raises:
         CheError: Che does not become ready with it; says which database it uses from now on.
     """
-    before = {role: generation_of(cluster, che.namespace, role) for role in concerned(che, patch)}
+    before = generations_of(cluster, che.namespace, concerned(che, patch))
     try:
         write_settings(cluster, che, patch, deadline, before)
         await_che(cluster, che.namespace, che.name, deadline)
-    except CheError as error:
+    except Halt as error:
         advice = _LOOK if isinstance(error, WaitExpired) else error.next_step
         error.next_step = f"{advice} {_gone_back(cluster, che, patch, known)}".strip()
         raise
@@ -226,7 +238,7 @@ def _gone_back(cluster: Cluster, che: CheCluster, patch: Mapping[str, Any], know
         # An authority that is trusted besides does no harm, and the next attempt needs it.
         if known:
             ensure_authority(cluster, che.namespace, known, check_mode=False)
-    except CheError as failure:
+    except Halt as failure:
         return f"The CheCluster could not be put back ({failure.what}). It said before: {said_before}"
     return (
         "The CheCluster is as it was before, so that its operator brings Che back to the database from before. If Che "
@@ -257,7 +269,7 @@ def write_settings(
         che: The CheCluster.
         patch: What changes.
         deadline: When to give up.
-        before: For each role whose Deployment the operator has to write anew, what ``generation_of`` said before
+        before: For each role whose Deployment the operator has to write anew, what ``generations_of`` said before
             anything of this was written. One that there was none of is waited for if it is Che's own.
         besides: Changes what else its operator goes by, as soon as the CheCluster is written.
 
@@ -268,7 +280,8 @@ def write_settings(
     besides()
 
     def is_done() -> bool | None:
-        return all(generation_of(cluster, che.namespace, role) != before[role] for role in awaited) or None
+        now = generations_of(cluster, che.namespace, awaited)
+        return all(now[role] != before[role] for role in awaited) or None
 
     awaited = [role for role, generation in before.items() if role == CHE or generation is not None]
     wait_for(
@@ -280,7 +293,7 @@ def write_settings(
     )
 
 
-def generation_of(cluster: Cluster, namespace: str, role: str = CHE) -> int | None:
-    """How often the spec of the Deployment that uses a role's database was written; None where there is none."""
-    found = users_in(cluster, namespace, (role,))[role]
-    return int(found[0]["metadata"]["generation"]) if found else None
+def generations_of(cluster: Cluster, namespace: str, roles: Iterable[str]) -> dict[str, int | None]:
+    """How often the specs of the Deployments that use these roles' databases were written; None where there is none."""
+    users = users_in(cluster, namespace, roles)
+    return {role: int(found[0]["metadata"]["generation"]) if found else None for role, found in users.items()}

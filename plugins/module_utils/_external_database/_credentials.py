@@ -81,7 +81,8 @@ def ensure_credentials(cluster: Cluster, wanted: Credentials, check_mode: bool) 
         UsageError: The password that is there is one that no client can be given.
     """
     live = cluster.find(SECRET, wanted.secret, wanted.namespace)
-    held = read_secret(cluster, wanted.namespace, wanted.secret, "the credentials") if live else {}
+    keys = (USER, PASSWORD)
+    held = read_secret(cluster, wanted.namespace, wanted.secret, "the credentials", keys) if live else {}
     if not wanted.password:
         wanted.require_possible(held.get(PASSWORD, ""), "Give another one with database_password.")
     generated = not (wanted.password or held.get(PASSWORD))

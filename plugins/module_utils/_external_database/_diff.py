@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import JDBC_URL
+from ansible_collections.community.che.plugins.module_utils._che._masking import shown
 from ansible_collections.community.che.plugins.module_utils._kube._client import Object
 
 _HIDDEN = "********"
@@ -69,7 +70,7 @@ def _of(spec: Any, patch: Mapping[str, Any]) -> Object:
 
 def _shown(key: str, value: Any) -> Any:
     # v1 may hold passwords as they are, and so may the driver's URL of either.
-    return _HIDDEN if "assword" in key or (key == JDBC_URL and "assword" in str(value)) else value
+    return shown(value, key, chosen=key == JDBC_URL)
 
 
 def _without_removed(patch: Mapping[str, Any]) -> Object:

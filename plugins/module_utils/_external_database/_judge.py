@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from ansible_collections.community.che.plugins.module_utils._che._external import (
     DISABLE,
-    PREFER,
     VERIFY_CA,
     VERIFY_FULL,
 )
 from ansible_collections.community.che.plugins.module_utils._database._probe import ServerFacts
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, PASSED, WARNED, Check
 
-# The oldest that the documents of CodeReady Workspaces name, and the newest that Che's operator itself has run.
+# The oldest that the documents of CodeReady Workspaces name, and the newest that Che's operator itself has run. That is
+# also the version of the image whose pg_dump saves a database of somebody else's.
 _OLDEST, _NEWEST = 90_600, 150_000
 _MAJOR = 10_000
 _ENCODING = "UTF8"
@@ -37,7 +37,7 @@ class Needs:
         in_use: Whether Che works with the database already, so that too few connections deserve a word only.
     """
 
-    tls: str = PREFER
+    tls: str = VERIFY_FULL
     connections: int = 20
     latency_seconds: float = 0.02
     superuser: bool = False
@@ -71,8 +71,9 @@ def _version(facts: ServerFacts, on: str) -> Check:
     if facts.version < _OLDEST:
         return Check("version", BLOCKED, told, on, f"Che needs {version_text(_OLDEST)} or newer.")
     if facts.version // _MAJOR > _NEWEST // _MAJOR:
-        newest = _NEWEST // _MAJOR
-        return Check("version", WARNED, f"{told}; Che's operator itself never ran one newer than {newest}", on)
+        newest, major = _NEWEST // _MAJOR, facts.version // _MAJOR
+        lift = f"Its backups (database: external) need a database_image with pg_dump {major} or newer."
+        return Check("version", WARNED, f"{told}; Che's operator itself never ran one newer than {newest}", on, lift)
     return Check("version", PASSED, told, on)
 
 

@@ -33,6 +33,7 @@ class CheckRequest:
         run_id: The run, after which the Job is named.
         timeout: In seconds.
         check_mode: Nothing is made, not even a Job.
+        login: Whether to log in; without that only whether the server answers is looked at.
     """
 
     namespace: str
@@ -44,10 +45,14 @@ class CheckRequest:
     run_id: str
     timeout: int
     check_mode: bool
+    login: bool = True
 
     @classmethod
     def read(cls, params: Mapping[str, Any], check_mode: bool) -> CheckRequest:
         """Read it from a module's parameters; raises ``CheError`` for options that can't be understood."""
+        login = params.get("login", True)
+        if not login and not params["database_user"]:
+            raise UsageError("Nobody has said for which role", "login: false", "Name it with database_user.")
         certificate = params["ca_certificate"] or ""
         if certificate and _CERTIFICATE not in certificate:
             raise UsageError("This is no certificate", "ca_certificate", f"Give it as PEM, with {_CERTIFICATE}.")
@@ -69,11 +74,13 @@ class CheckRequest:
                 params["superuser"],
                 # Only for a look: a database that Che uses holds tables.
                 params.get("empty", False),
+                in_use=params.get("in_use", False),
             ),
             jobs=JobChoices("", params["database_image"], tuple(params["image_pull_secrets"]), params["run_as_user"]),
             run_id=read_run_id(params),
             timeout=params["timeout"],
             check_mode=check_mode,
+            login=login,
         )
 
 

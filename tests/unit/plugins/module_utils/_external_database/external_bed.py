@@ -46,6 +46,8 @@ PARAMS: dict[str, Any] = {
     "latency_ms": 20,
     "superuser": False,
     "empty": False,
+    "in_use": False,
+    "login": True,
     "run_id": "r1",
     "timeout": 60,
     "database_image": None,

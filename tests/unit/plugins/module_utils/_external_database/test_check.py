@@ -65,6 +65,25 @@ def test_the_role_may_be_named_for_a_secret_that_holds_a_password_alone(api: Fak
     assert environment["PGUSER"] == "keycloak"
 
 
+def test_without_a_login_neither_a_secret_nor_a_password_is_needed(
+    api: FakeApi, jobs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_job(_cluster: Any, job: Any, secret: Any, _deadline: Any) -> str:
+        jobs.append((job, secret))
+        return '{"che_backup":"result"}\n'
+
+    monkeypatch.setattr(_check, "run_job", run_job)
+    result = check_database(api.cluster, request(login=False, credentials_secret="none", database_user="new"))
+
+    ((job, secret),) = jobs
+    environment = {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert (environment["PGUSER"], environment["PGSSLMODE"]) == ("new", "verify-full")
+    assert secret["stringData"]["pgpass"] == "*:*:*:*:\n"
+    assert ([check["name"] for check in result["checks"]], result["server"]) == (["reachable"], {})
+    with pytest.raises(UsageError, match="for which role"):
+        request(login=False)
+
+
 def test_check_mode_makes_no_job(api: FakeApi, jobs: list[Any]) -> None:
     result = check_database(api.cluster, request(check_mode=True))
     assert [check["result"] for check in result["checks"]] == ["unknown"]
@@ -88,6 +107,13 @@ def test_the_least_of_all_limits_counts(
         check_database(api.cluster, request())
     assert caught.value.stage == "check"
     assert caught.value.facts["server"]["free_connections"] == left
+
+
+def test_too_few_connections_deserve_a_word_where_che_works_with_the_database(api: FakeApi, jobs: list[Any]) -> None:
+    with pytest.raises(CheError, match="91 are needed"):
+        check_database(api.cluster, request(connections=91))
+    (warning,) = check_database(api.cluster, request(connections=91, in_use=True))["warnings"]
+    assert "91 are needed" in warning
 
 
 def test_what_the_job_could_not_do_is_said_in_its_own_words(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._argspec_databases import external_database_spec
 from ansible_collections.community.che.plugins.module_utils._che._errors import NoDatabaseError
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, UsageError
 from ansible_collections.community.che.plugins.module_utils._external_database import _configure
@@ -170,6 +171,20 @@ def test_the_same_database_over_tls_leaves_nothing_behind(che: FakeApi) -> None:
     assert run(che, leave_data=False)["changed"] is True
 
 
+def test_tls_that_is_verified_stays_so_for_who_does_not_speak_of_it(che: FakeApi) -> None:
+    run(che)
+    unsaid = external_database_spec().options["tls"]["default"]
+    result = run(che, tls=unsaid, leave_data=False)
+    assert "sslmode=verify-full" in spec_of(che)["server"]["customCheProperties"]["CHE_JDBC_URL"]
+    assert result["changed"] is False
+
+
+def test_who_wants_less_asks_for_it_by_name(che: FakeApi) -> None:
+    run(che)
+    assert run(che, tls="prefer", leave_data=False)["changed"] is True
+    assert "CHE_JDBC_URL" not in spec_of(che)["server"]["customCheProperties"]
+
+
 def test_check_mode_writes_nothing(che: FakeApi) -> None:
     result = run(che, check_mode=True)
     assert (result["changed"], che.written) == (True, [])
@@ -205,6 +220,17 @@ def test_the_identity_provider_s_database_is_looked_at_with_its_own_role(che: Fa
     assert spec_of(che)["auth"] == {"identityProviderPostgresSecret": "kc"}
 
 
+@pytest.mark.parametrize(("tls", "is_told"), [("verify-full", True), ("require", True), ("prefer", False)])
+def test_an_identity_provider_that_does_not_go_by_the_tls_that_is_asked_for_is_told_of(
+    che: FakeApi, looked: list[str], tls: str, is_told: bool
+) -> None:
+    """The look at its database does, so that it would pass for verified."""
+    add_keycloak(che)
+    warnings = run(che, check_mode=True, identity_secret="kc", tls=tls)["warnings"]
+    assert [words for words in warnings if "can't be told to do otherwise" in words] == warnings[2:]
+    assert (len(warnings) > 2) is is_told
+
+
 @pytest.mark.parametrize("auth", [{}, {"identityProviderPostgresPassword": "s3cret-plain"}])
 def test_an_identity_provider_is_not_left_without_its_database(
     che: FakeApi, looked: list[str], auth: dict[str, str]
@@ -238,6 +264,38 @@ def test_the_identity_secret_that_the_checluster_names_is_tried_there(
     run(che)
     assert looked[-1] == "keycloak theirs in keycloak, 20 more"
     assert spec_of(che)["auth"] == {"identityProviderPostgresSecret": "theirs"}
+
+
+@pytest.mark.parametrize(("things", "is_refused"), [({"contents": 0}, True), ({"contents": 9}, False), ({}, False)])
+def test_an_identity_provider_that_was_set_up_is_not_left_with_an_empty_database(
+    che: FakeApi, looked: list[str], monkeypatch: pytest.MonkeyPatch, things: dict[str, int], is_refused: bool
+) -> None:
+    """Its operator sets it up once only, as the status notes, and without its realm Che's server does not start."""
+    add_keycloak(che)
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
+    found = che.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    found["status"] = {**READY, "keycloakProvisioned": True}
+    check = _configure.check_database
+    # Che's own is empty in any case.
+    monkeypatch.setattr(
+        _configure,
+        "check_database",
+        lambda cluster, asked: {
+            **check(cluster, asked),
+            "server": things if asked.database.name == "keycloak" else {"contents": 0},
+        },
+    )
+    if not is_refused:
+        assert run(che, identity_secret="kc")["changed"] is True
+        # Once it works there, nothing is asked any more.
+        monkeypatch.setattr(_configure, "check_database", check)
+        assert run(che, identity_secret="kc")["changed"] is False
+        return
+    with pytest.raises(CheError, match="would begin in an empty database") as caught:
+        run(che, identity_secret="kc")
+    assert "database_migration" in caught.value.next_step
+    assert che.written == []
 
 
 def test_an_operator_that_runs_no_identity_provider_ignores_its_secret(che: FakeApi, looked: list[str]) -> None:
@@ -345,6 +403,7 @@ def test_whether_there_is_an_identity_provider_is_told(che: FakeApi, there: bool
         "identity_provider": there,
         "documented_superuser": True,
         "moves": True,
+        "identity_moves": there,
         "migration": "",
     }
 
@@ -353,6 +412,14 @@ def test_a_database_that_che_uses_already_is_no_move(che: FakeApi) -> None:
     assert run(che)["installation"]["moves"] is True
     assert run(che, tls="verify-full")["installation"]["moves"] is False
     assert run(che, check_mode=True, database="another")["installation"]["moves"] is True
+
+
+def test_another_database_of_the_same_server_moves_no_identity_provider(che: FakeApi) -> None:
+    run(che)
+    add_keycloak(che)
+    for place, moves in (({"database": "another"}, False), ({"database_host": "another"}, True)):
+        told = run(che, check_mode=True, identity_secret="kc", **place)["installation"]
+        assert (told["moves"], told["identity_moves"]) == (True, moves)
 
 
 def test_a_migration_that_waits_is_told(che: FakeApi) -> None:
@@ -389,6 +456,29 @@ def test_credentials_that_have_changed_since_start_che_anew(che: FakeApi) -> Non
     assert run(che)["changed"] is False
 
 
+@pytest.mark.parametrize(("changes", "che_is_left"), [({"database": "another"}, True), ({}, False)], ids=str)
+def test_credentials_that_have_changed_along_with_the_checluster_start_only_what_it_does_not(
+    che: FakeApi, changes: dict[str, str], che_is_left: bool
+) -> None:
+    add_keycloak(che, identityProviderPostgresSecret="kc")
+    labels = {"component": "keycloak"}
+    che.add(POD, "keycloak-1", "che", metadata={"labels": labels, "creationTimestamp": OLD})
+    changed = {"creationTimestamp": OLD, "managedFields": [{"time": NEW}]}
+    che.add(SECRET, "kc", "che", metadata=changed, data=encoded(password="s3cret-kc"))
+    che.follow("patch", "/checlusters/", lambda _request: roll(che, "keycloak"))
+    run(che, identity_secret="kc")
+    che.add(POD, "keycloak-2", "che", metadata={"labels": labels, "creationTimestamp": OLD})
+    login = che.at(SECRET, "db-login", "che")
+    assert login is not None
+    login["metadata"]["managedFields"] = [{"time": NEW}]
+
+    assert run(che, identity_secret="kc", **changes)["changed"] is True
+
+    # That which its operator starts anew is its operator's.
+    assert (che.at(POD, "che-1", "che") is not None) is che_is_left
+    assert che.at(POD, "keycloak-2", "che") is None
+
+
 def test_an_operator_that_does_nothing_is_told(che: FakeApi) -> None:
     che.followers.clear()
     with pytest.raises(WaitExpired, match="operator to take the settings over"):
@@ -416,6 +506,21 @@ def test_without_a_checluster_the_settings_are_made_for_one(
     assert (again["changed"], again["diff"], len(api.written)) == (False, [], written)
 
 
+@pytest.mark.parametrize(
+    ("api_version", "che_version", "has_one"),
+    [("v1", "7.38.0", True), ("v1", "2.15.0", True), ("v1", "7.43.0", False), ("v2", "7.42.0", False)],
+)
+def test_a_che_that_is_not_there_yet_will_have_an_identity_provider_as_its_version_has(
+    api: FakeApi, looked: list[str], api_version: str, che_version: str, has_one: bool
+) -> None:
+    """Without a database of its own nobody could log in to the Che that is made with the patch."""
+    result = run(api, check_mode=True, api_version=api_version, che_version=che_version, identity_secret="kc")
+    assert result["installation"]["identity_provider"] is has_one
+    # Who names a Secret for it knows what the new CheCluster will say.
+    named = {"auth": {"identityProviderPostgresSecret": "kc"}} if api_version == "v1" else {}
+    assert result["patch"]["spec"].get("auth", {}) == named.get("auth", {})
+
+
 def test_without_a_checluster_and_an_authority_nothing_is_done(api: FakeApi, looked: list[str]) -> None:
     for changes in ({"check_mode": True}, {"ca_certificate": None}):
         result = run(api, api_version="v1", che_version="7.42.0", **changes)
@@ -436,8 +541,14 @@ def test_a_che_without_a_database_is_refused(api: FakeApi, clock: FakeClock, loo
     assert (api.written, looked) == ([], [])
 
 
-def test_nothing_secret_is_shown(che: FakeApi) -> None:
-    url = "jdbc:postgresql://old/che?user=che&password=s3cret-url"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jdbc:postgresql://old/che?user=che&password=s3cret-url",
+        "jdbc:postgresql://old/che?user=che&sslmode=require&trustStorePwd=s3cret-url",
+    ],
+)
+def test_nothing_secret_is_shown(che: FakeApi, url: str) -> None:
     spec = {
         "database": {"chePostgresUser": "plain", "chePostgresPassword": "s3cret-plain"},
         "server": {"customCheProperties": {"CHE_JDBC_URL": url}},
@@ -445,5 +556,7 @@ def test_nothing_secret_is_shown(che: FakeApi) -> None:
     found = che.at(CHE_CLUSTER_V1, NAME, "che")
     assert found is not None
     found["spec"] = spec
-    assert "s3cret" not in str(run(che))
+    told = str(run(che))
+    assert "s3cret" not in told
+    assert "jdbc:postgresql://old/che?user=che&" in told
     assert "chePostgresPassword" not in spec_of(che)["database"]

@@ -52,6 +52,21 @@ def test_a_second_time_nothing_is_written(api: FakeApi) -> None:
     assert (result["changed"], result["generated"], len(api.written)) == (False, False, before)
 
 
+def test_what_else_it_holds_need_not_be_text(api: FakeApi) -> None:
+    """A keystore, say, which is nobody's business here."""
+    keystore = base64.b64encode(b"\xfe\xed\xff").decode()
+    data = {**encoded(user="che", password="s3cret-theirs"), "keystore.jks": keystore}
+    api.add(SECRET, "db-login", "che", data=data)
+
+    assert ensure(api, password="s3cret-new")["changed"] is True
+
+    secret = api.at(SECRET, "db-login", "che")
+    assert secret is not None and secret["data"] == {
+        **encoded(user="che", password="s3cret-new"),
+        "keystore.jks": keystore,
+    }
+
+
 def test_one_of_somebody_else_s_is_adopted_and_keeps_what_it_has(api: FakeApi) -> None:
     data = encoded(user="che", password="s3cret-theirs", note="keep")
     api.add(SECRET, "db-login", "che", metadata={"labels": {"team": "dba"}}, data=data)

@@ -83,7 +83,8 @@ def test_what_is_asked_for(needs: Needs, facts: dict[str, Any], found: dict[str,
 
 
 def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
-    checks = {check.name: check for check in judge(replace(FACTS, encoding="LATIN1"), Needs(), "database dbche")}
+    found = judge(replace(FACTS, encoding="LATIN1"), Needs("prefer"), "database dbche")
+    checks = {check.name: check for check in found}
     assert checks["version"].message == "the server is PostgreSQL 15.14"
     assert checks["tls"].message == "the connection uses TLSv1.3, and whose server it is was not verified"
     assert "verify-full" in checks["tls"].lift
@@ -91,6 +92,12 @@ def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
     assert "UTF8" in checks["encoding"].lift
     assert all(check.on == "database dbche" for check in checks.values())
     assert all(check.lift for check in checks.values() if check.result == "blocked")
+
+
+def test_a_server_that_is_newer_than_the_programs_that_dump_it_says_what_its_backups_need() -> None:
+    version, *_others = judge(replace(FACTS, version=170_002), Needs(), "database dbche")
+    assert "database_image with pg_dump 17 or newer" in version.sentence
+    assert "database_image" not in "".join(check.sentence for check in judge(FACTS, Needs(), "database dbche"))
 
 
 @pytest.mark.parametrize(("number", "text"), [(150_014, "15.14"), (100_000, "10.0"), (90_624, "9.6.24")])
