@@ -36,6 +36,7 @@ from che_standin import (  # noqa: E402
 )
 from che_standin.cluster import ApiError, Cluster, wait_until  # noqa: E402
 from che_standin.compare import BAD, compare  # noqa: E402
+from integration.repository_keys import RemoteKeys  # noqa: E402
 
 __all__ = [
     "ApiError",
@@ -46,6 +47,7 @@ __all__ = [
     "Running",
     "database",
     "expectations",
+    "home_with_identity",
     "installation",
     "manifests",
     "new_home",
@@ -213,7 +215,14 @@ class Home:
         return outcome
 
     def configure(self, **options: Any) -> Object:
-        return self.run("backup_server", **{"initialize": True, **self.repository, **options})
+        """Name the repository, and have it not cost what it need not."""
+        done = self.run("backup_server", **{"initialize": True, **self.repository, **options})
+        url = str(self.repository.get("repository_url", ""))
+        if url.startswith("rest:") and "server_ca_path" in self.repository:
+            user = (self.repository["server_username"], self.repository["server_password"])
+            keys = RemoteKeys(url.removeprefix("rest:"), user, self.repository["server_ca_path"])
+            keys.make_cheap(self.repository["repository_password"])
+        return done
 
     def backups(self, **options: Any) -> list[Object]:
         found: list[Object] = self.run("cluster_backup_info", **options)["backups"]
@@ -291,3 +300,22 @@ def new_home(cluster: Cluster, namespace: str, variant: str, repository: Mapping
         cluster, installation.Wanted(variant=variant, namespace=namespace, serve=serve, database_size_mb=size_mb)
     )
     return Home(cluster, namespace, variant, repository)
+
+
+def home_with_identity(cluster: Cluster, namespace: str, repository: Mapping[str, Any], size_mb: int = 0) -> Home:
+    """Bring an installation up that has an identity provider, as Che 7.38 had, beside those of the usual v1.
+
+    All share one operator, which goes on to call itself that of the usual v1.
+    """
+    installation.destroy_namespace(cluster, namespace)
+    if "v1" not in served.now(cluster):
+        served.serve(cluster, ("v1",))
+    installation.operator_up(cluster, ("v1",), "v1")
+    cluster.apply(manifests.namespace(namespace))
+    for obj in pki.generated_objects("v1-keycloak", namespace):
+        cluster.create_if_missing(obj)
+    cluster.apply_all(manifests.saved("v1-keycloak", namespace))
+    installation.wait_ready(cluster, namespace)
+    for holder in database.find(cluster, namespace):
+        database.fill(cluster, holder, size_mb)
+    return Home(cluster, namespace, "v1-keycloak", repository)

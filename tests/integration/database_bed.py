@@ -30,6 +30,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._restic 
 from ansible_collections.community.che.plugins.module_utils._repository._server import RestServer
 from integration.job_process import JobProcess, shell_folder
 from integration.postgres_server import PostgresServer
+from integration.repository_keys import make_keys_cheap
 from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, make_authority
 
 OWNER, OWNER_PASSWORD = "pgche", "o'wn\\er:secret %s"
@@ -67,6 +68,7 @@ class DatabaseBed:
         )
         if initialise and not (self.rest.data / repository / "config").exists():
             Restic(access).init()
+            make_keys_cheap(self.rest.data / repository, REPOSITORY_PASSWORD)
         return access
 
     def endpoint(self, database: str) -> Endpoint:
@@ -116,7 +118,7 @@ class DatabaseBed:
 
     def facts(self, database: str) -> _facts.DatabaseFacts:
         """The facts of a database that is there."""
-        facts = _facts.read_facts(self.postgres.psql, database)
+        facts = _facts.read_facts(self.postgres.psql, database, OWNER)
         assert facts is not None
         return facts
 

@@ -22,6 +22,9 @@ from integration.rbac_bed import account
 from integration.s3_server import address_for_pods
 
 PLAYBOOK_SECONDS = 600
+# What breaks whoever puts names, passwords, SQL and templates together. Names have at most 63 bytes.
+HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆.{x}\nDROP"
+HOSTILE_PASSWORD = HOSTILE.replace("\n", " ") + ":{{ 7 * 7 }}" + "x" * 1024
 
 
 @dataclass(frozen=True)

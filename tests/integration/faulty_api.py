@@ -75,6 +75,16 @@ def at_stream(number: int, cut: Cut) -> Fault:
     return choose
 
 
+def at_request(number: int, method: str, path: str, fault: Any) -> Fault:
+    """A fault for one of the requests with a method whose path holds some words: the first is number 1."""
+    numbers = itertools.count(1)
+
+    def choose(asked: str, of: str) -> Any:
+        return fault if asked == method and path in of and next(numbers) == number else None
+
+    return choose
+
+
 class FaultyApi:
     """The relay.
 

@@ -9,52 +9,20 @@ and encrypted with AES-256 in counter mode and Poly1305-AES; a pack holds blobs 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.poly1305 import Poly1305
+from integration.repository_keys import Keys
 
 _BLOB_TYPES = {"data": 0, "tree": 1}
 TIME = "2026-03-01T12:00:00.000000000Z"
 
 Node = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Keys:
-    """What a file of the repository is encrypted and authenticated with."""
-
-    encrypt: bytes
-    k: bytes
-    r: bytes
-
-    def _counter(self, nonce: bytes, text: bytes) -> bytes:
-        cipher = Cipher(algorithms.AES(self.encrypt), modes.CTR(nonce)).encryptor()
-        return cipher.update(text) + cipher.finalize()
-
-    def _mac(self, nonce: bytes, text: bytes) -> bytes:
-        block = Cipher(algorithms.AES(self.k), modes.ECB()).encryptor()
-        return Poly1305.generate_tag(self.r + block.update(nonce) + block.finalize(), text)
-
-    def seal(self, text: bytes) -> bytes:
-        """Encrypt."""
-        nonce = os.urandom(16)
-        hidden = self._counter(nonce, text)
-        return nonce + hidden + self._mac(nonce, hidden)
-
-    def open(self, sealed: bytes) -> bytes:
-        """Decrypt."""
-        nonce, hidden, mac = sealed[:16], sealed[16:-16], sealed[-16:]
-        assert self._mac(nonce, hidden) == mac
-        return self._counter(nonce, hidden)
 
 
 @dataclass
@@ -72,21 +40,7 @@ class Forgery:
 
     def __post_init__(self) -> None:
         (path,) = (self.folder / "keys").iterdir()
-        key = json.loads(path.read_bytes())
-        assert key["kdf"] == "scrypt"
-        derived = hashlib.scrypt(
-            self.password.encode(),
-            salt=base64.b64decode(key["salt"]),
-            n=key["N"],
-            r=key["r"],
-            p=key["p"],
-            dklen=64,
-            maxmem=256 * 1024 * 1024,
-        )
-        user = Keys(derived[:32], derived[32:48], derived[48:])
-        master = json.loads(user.open(base64.b64decode(key["data"])))
-        parts = (master["encrypt"], master["mac"]["k"], master["mac"]["r"])
-        self.keys = Keys(*map(base64.b64decode, parts))
+        self.keys = Keys.of_repository(self.password, json.loads(path.read_bytes()))
 
     def snapshot(self, nodes: Sequence[Node], tags: Sequence[str], paths: Sequence[str] = ("/",)) -> str:
         """Put a snapshot there whose tree's root holds these nodes, and return its id."""

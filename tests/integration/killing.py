@@ -10,15 +10,16 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+import pytest
 from che_standin.errors import StandinError
 from integration.che_bed import Running, wait_until
-from integration.restore_story import SECONDS, Story
+from integration.restore_story import SECONDS
 from sampling import EXTENT, SEED
 
 CHUNKS = 6
@@ -27,7 +28,9 @@ RANDOM_MOMENTS = 20
 _PAUSE_SECONDS = 3.0
 # How long a process that was stopped for it waits for somebody to kill.
 _APPEAR_SECONDS = 15
-PROCESS, DATABASE, JOB = "process", "database", "job"
+PROCESS, DATABASE, JOB, SERVER = "process", "database", "job", "server"
+# How often somebody is looked for to kill.
+_ATTEMPTS = 5
 _LABELS = {DATABASE: "app.kubernetes.io/component=postgres", JOB: "job-name"}
 
 
@@ -83,7 +86,7 @@ def kills(*victims: str) -> list[tuple[str, AfterSteps | AtRandom]]:
 
 # After which steps each is there to be killed, as a regular expression: a Job's pod when there is a new Job. How many
 # other steps come before these differs from run to run.
-_THERE = {PROCESS: "", DATABASE: "", JOB: "^post .*/jobs$"}
+_THERE = {PROCESS: "", DATABASE: "", SERVER: "", JOB: "^post .*/jobs$"}
 
 
 def there(victim: str, steps: Sequence[str]) -> list[int]:
@@ -96,53 +99,85 @@ def earlier(numbers: Sequence[int], than: int) -> int:
     return max((number for number in numbers if number <= than - 5), default=numbers[0])
 
 
-def strike(story: Story, victim: str, place: int, pause: float | None, module: str) -> tuple[Running, bool]:
-    """Start a module and kill once.
+@dataclass(frozen=True)
+class Attack:
+    """Somebody who is killed while a module works.
 
     Args:
-        story: What it works on.
-        victim: Who is killed.
-        place: After which step of those that ``there`` has counted.
-        pause: How many seconds after that; None: right after it, while the module stands still.
-        module: The module.
-
-    Returns:
-        The module, and whether anything was hit: it may have come to its end before.
+        victim: Who; see ``there`` for when it is there to be killed.
+        start: Starts the module, which sends itself the signal ``by`` after so many of the steps that are ``counted``.
+        count: How many of the counted steps it has done.
+        kill: Kills the victim of the running module, and says whether there was any.
     """
-    kind = _THERE[victim]
-    running = story.start(place if pause is None else 0, module, by=signal.SIGSTOP, counted=kind)
 
-    def is_over() -> bool:
-        return running.process.poll() is not None
+    victim: str
+    start: Callable[..., Running]
+    count: Callable[[str], int]
+    kill: Callable[[Running], bool]
 
-    def reached() -> bool:
-        return is_over() or (_stands_still(running) if pause is None else story.count(kind) >= place)
+    def surely(self, numbers: Sequence[int], moment: Moment, over: Callable[[], None]) -> Running:
+        """Start the module and kill; earlier than wanted when it is over by then, of which ``over`` is told."""
+        place, pause = moment
+        for _attempt in range(_ATTEMPTS):
+            running, hit = self.strike(place, pause)
+            if hit:
+                return running
+            outcome = running.outcome(SECONDS)
+            assert not outcome.failed, outcome.message
+            over()
+            place = earlier(numbers, place)
+        pytest.fail(f"there was no {self.victim} to kill", pytrace=False)
 
-    wait_until(reached, SECONDS, lambda: f"the module does not get to step {place}")
-    threading.Event().wait(pause or 0.0)
-    hits: list[bool] = []
+    def strike(self, place: int, pause: float | None) -> tuple[Running, bool]:
+        """Start the module and kill once.
 
-    def struck() -> bool:
-        hits.append(not is_over() and _kill(victim, running, story.home.namespace))
-        return hits[-1] or is_over()
+        Args:
+            place: After which step of those that ``there`` has counted.
+            pause: How many seconds after that; None: right after it, while the module stands still.
 
-    with suppress(StandinError):
-        wait_until(struck, _APPEAR_SECONDS if pause is None else SECONDS, lambda: f"no {victim} to kill")
-    if pause is None and not is_over():
-        running.process.send_signal(signal.SIGCONT)
-    return running, hits[-1]
+        Returns:
+            The module, and whether anything was hit: it may have come to its end before.
+        """
+        kind = _THERE[self.victim]
+        running = self.start(place if pause is None else 0, by=signal.SIGSTOP, counted=kind)
+
+        def is_over() -> bool:
+            return running.process.poll() is not None
+
+        def reached() -> bool:
+            return is_over() or (_stands_still(running) if pause is None else self.count(kind) >= place)
+
+        wait_until(reached, SECONDS, lambda: f"the module does not get to step {place}")
+        threading.Event().wait(pause or 0.0)
+        hits: list[bool] = []
+
+        def struck() -> bool:
+            hits.append(not is_over() and self.kill(running))
+            return hits[-1] or is_over()
+
+        with suppress(StandinError):
+            wait_until(struck, _APPEAR_SECONDS if pause is None else SECONDS, lambda: f"no {self.victim} to kill")
+        if pause is None and not is_over():
+            running.process.send_signal(signal.SIGCONT)
+        return running, hits[-1]
 
 
-def _kill(victim: str, running: Running, namespace: str) -> bool:
-    if victim == PROCESS:
-        running.process.kill()
-        return True
-    return _delete_pods(namespace, _LABELS[victim])
+def kill_process(running: Running) -> bool:
+    """Kill the task's own process."""
+    running.process.kill()
+    return True
 
 
-def _delete_pods(namespace: str, label: str) -> bool:
-    """Delete pods without a word, as if their node were gone; whether there were any."""
-    command = ["kubectl", "-n", namespace, "delete", "pod", "-l", label, "--grace-period=0", "--force"]
+def kill_pods(victim: str, namespace: str) -> bool:
+    """End the victim's pods by force; whether there were any.
+
+    A pod that is deleted by force still has a moment, in which PostgreSQL shuts down. So all of its processes are
+    killed before: a server whose processes die recovers from its log.
+    """
+    if victim == DATABASE:
+        crash = ["kubectl", "-n", namespace, "exec", "deploy/postgres", "--", "sh", "-c", "kill -9 -1"]
+        subprocess.run(crash, check=False, capture_output=True, timeout=60)
+    command = ["kubectl", "-n", namespace, "delete", "pod", "-l", _LABELS[victim], "--grace-period=0", "--force"]
     command += ["--field-selector", "status.phase!=Succeeded,status.phase!=Failed"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     return "deleted" in done.stdout

@@ -18,11 +18,25 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
 from ansible_collections.community.che.plugins.module_utils._repository._adapters import adapter_for
+from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
+from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
+from integration.che_bed import Home
 from integration.rest_server import tool
 
 # That operator put its files together in this folder of its own container, and restic noted it as the snapshot's path.
 DATA = Path("/tmp/che-backup-data")
+
+
+def access_of(home: Home) -> Access:
+    """How an installation's repository is opened."""
+    repository = home.repository
+    return Access(
+        server=parse_repository_url(repository["repository_url"]).server,
+        password=repository["repository_password"],
+        credentials=UserAndPassword(repository["server_username"], repository["server_password"]),
+        ca_certificate=Path(repository["server_ca_path"]).read_text(encoding="ascii"),
+    )
 
 
 def make_repository(access: Access) -> Repository:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An installation whose database is moved, and the server that it goes to."""
+"""An installation whose databases are moved, and the server that they go to."""
 
 from __future__ import annotations
 
@@ -10,26 +10,47 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from integration.che_bed import BackupServer, Cluster, Home, database, installation, new_home, proof
+from integration.che_bed import BackupServer, Cluster, Home, database, home_with_identity, installation, new_home, proof
 from integration.external_postgres import ExternalPostgres, Login, external_postgres
 from integration.rbac_bed import account
 from integration.s3_server import address_for_pods
 
 SECRET = "corporate-credentials"
 DATABASE = "che moved"
+IDENTITY_SECRET = "corporate-identity"
+#: The identity provider's database has the same name everywhere.
+IDENTITY = "keycloak"
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'che-server';"
+PLACES = """
+SELECT coalesce(string_agg(DISTINCT datname, ', ' ORDER BY datname), '')
+FROM pg_stat_activity WHERE application_name IN ('che-server', 'keycloak');
+"""
 # All that the modules may do once the bed is made.
 ROLES = ("backup", "database_migration")
 WRITE = "INSERT INTO che.audit (table_name, row_id, action) VALUES ('account', '1', 'MOVED');"
+WRITES = {
+    "postgres": WRITE,
+    IDENTITY: "INSERT INTO public.event_entity (realm_id, details_json) VALUES ('che', 'MOVED');",
+}
+FIGURES = ("tables", "sequences", "large_objects")
 
 
 @dataclass
 class Bed:
-    """An installation, and the server that its database goes to."""
+    """An installation, and the server that its databases go to.
+
+    Args:
+        home: The installation.
+        server: The server.
+        login: As whom Che comes to its database there.
+        identity: As whom its identity provider comes to its own; None where there is none.
+        before: What is in the databases at the beginning.
+    """
 
     home: Home
     server: ExternalPostgres
     login: Login
+    identity: Login | None = None
     before: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -42,17 +63,38 @@ class Bed:
             "tls": "verify-full",
             "ca_certificate": self.server.authority,
             "latency_ms": 5000,
+            **({"identity_secret": IDENTITY_SECRET} if self.identity else {}),
         }
 
     def figures(self) -> dict[str, Any]:
-        """What is in the database that Che uses, wherever that is."""
-        holder, *_others = database.find(self.home.cluster, self.home.namespace)
-        found = proof.figures(self.home.cluster, holder)
-        return {key: found[key] for key in ("tables", "sequences", "large_objects")}
+        """What is in the databases that Che and its identity provider use, wherever these are."""
+        found = {}
+        for holder in self.holders():
+            figures, of = proof.figures(self.home.cluster, holder), IDENTITY if holder.deployment == IDENTITY else ""
+            found.update({f"{of} {key}".strip(): figures[key] for key in FIGURES})
+        return found
+
+    def holders(self) -> list[database.Server]:
+        """The databases that are in use, by which the judge gets at them."""
+        found = database.find(self.home.cluster, self.home.namespace)
+        assert [holder.deployment for holder in found] == ["postgres", IDENTITY][: len(found)]
+        assert len(found) == 1 + bool(self.identity)
+        return found
+
+    def write(self) -> None:
+        """Write something into each of them, which takes that they can be written to."""
+        for holder in self.holders():
+            database.psql(self.home.cluster, holder, WRITES[holder.deployment])
 
     def make_database(self, name: str = DATABASE) -> None:
+        """Make what Che's database goes to anew, and what that of its identity provider does."""
+        self._make(name, self.login)
+        if self.identity:
+            self._make(IDENTITY, self.identity)
+
+    def _make(self, name: str, owner: Login) -> None:
         self.server.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
-        self.server.sql(f'CREATE DATABASE "{name}" OWNER {self.login.role};')
+        self.server.sql(f'CREATE DATABASE "{name}" OWNER {owner.role};')
 
     @property
     def embedded(self) -> database.Server:
@@ -84,9 +126,13 @@ class Bed:
         """The database on the other server that the CheCluster names; empty where Che is on its operator's own."""
         return str(self.che()["spec"]["database"]["chePostgresDb"]) if self.is_external() else ""
 
-    def place_in_use(self) -> str:
-        """The databases on the other server that Che's server has sessions in."""
-        return self.server.sql(SESSIONS.replace("count(*)", "coalesce(string_agg(DISTINCT datname, ', '), '')"))
+    def places_in_use(self) -> str:
+        """The databases on the other server that Che's server or its identity provider has sessions in."""
+        return self.server.sql(PLACES)
+
+    def places_at(self, place: str) -> str:
+        """What ``places_in_use`` says once Che is at a place, see ``place``."""
+        return ", ".join(sorted([place, IDENTITY])) if place and self.identity else place
 
 
 @contextmanager
@@ -98,19 +144,27 @@ def migration_bed(
     Args:
         cluster: The cluster.
         namespace: Where Che is.
-        size_mb: Of Che's database.
+        size_mb: Of each database.
         variant: Of the stand-in.
         megabytes: The room that databases have on the other server; all that there is by default.
     """
     backup_server = BackupServer.up(cluster, f"{namespace}-server")
     with external_postgres(address_for_pods(cluster), megabytes=megabytes) as server:
-        home = new_home(cluster, namespace, variant, backup_server.repository("migration"), size_mb=size_mb)
+        has_identity = variant == "v1-keycloak"
+        repository = backup_server.repository("migration")
+        if has_identity:
+            home = home_with_identity(cluster, namespace, repository, size_mb)
+        else:
+            home = new_home(cluster, namespace, variant, repository, size_mb=size_mb)
         home.configure()
         # The judge looks at who owns what, too.
-        login = server.make_login("pgche")
+        login, identity = server.make_login("pgche"), server.make_login(IDENTITY) if has_identity else None
         credentials = {"credentials_secret": SECRET, "database_user": login.role, "database_password": login.password}
         home.run("external_database_credentials", **credentials)
-        found = Bed(replace(home, auth=account(cluster, namespace, "migration", ROLES)), server, login)
+        if identity:
+            credentials = {"credentials_secret": IDENTITY_SECRET, "database_password": identity.password}
+            home.run("external_database_credentials", **credentials)
+        found = Bed(replace(home, auth=account(cluster, namespace, "migration", ROLES)), server, login, identity)
         found.make_database()
         found.before = found.figures()
         yield found

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import signal
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from che_standin.errors import StandinError
-from integration.che_bed import Home, Running, wait_until
+from integration.che_bed import Home, Running
+from integration.in_time import in_time
 
 SECONDS = 420
 
@@ -26,6 +25,12 @@ SELECT lo_unlink(object) FROM che.attachment WHERE id = 3;
 SET ROLE pgche;
 CREATE TABLE che.added (id int);
 """
+
+# What the stand-in has in a table that PostgreSQL does not log, and empties when its server crashes.
+UNLOGGED = """
+INSERT INTO che.unlogged_cache SELECT n::text, md5(n::text) FROM generate_series(1, 100) AS n ON CONFLICT DO NOTHING;
+"""
+JOURNAL = "che-restore-journal"
 
 
 @dataclass
@@ -39,6 +44,9 @@ class Story:
     saved: dict[str, Any] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
     is_changed: bool = False
+    #: Whether the server of the database that Che used was killed, or of the one that it may use since the restore.
+    crashed: bool = False
+    crashed_since: bool = False
     kills: Counter[str] = field(default_factory=Counter)
     steps: list[str] = field(default_factory=list)
 
@@ -46,7 +54,8 @@ class Story:
         """See to it that the installation differs from the backup, always in the same way."""
         if self.is_changed:
             return
-        self.home.sql(CHANGES)
+        # A server that crashes has its sequences go on from what it has noted ahead, 32 values each, unless it is told.
+        self.home.sql(f"{CHANGES}\nRESET ROLE;\nCHECKPOINT;")
         cluster = self.home.cluster
         custom = cluster.find("v1", "ConfigMap", "yaml-traps", self.home.namespace)
         assert custom is not None
@@ -57,8 +66,27 @@ class Story:
         lost = cluster.find("v1", "ConfigMap", "editor-definition-custom", self.home.namespace)
         assert lost is not None
         cluster.delete(lost)
+        (che,) = cluster.list_all("org.eclipse.che/v1", "CheCluster", self.home.namespace)
+        # Che starts anew for none of it, so that nobody waits for that before each restore.
+        cluster.merge(che, {"spec": {"storage": {"pvcClaimSize": "20Gi"}}})
         self.is_changed = True
         self.changed = self.changed or self.home.proof()
+
+    def note_crash(self) -> None:
+        """The database's server was killed: the database that Che uses may have lost what is not logged.
+
+        Not so the restored one, as long as nobody was let into it.
+        """
+        journal = self.home.cluster.find("v1", "ConfigMap", JOURNAL, self.home.namespace)
+        is_over = journal is None and any(step.endswith(JOURNAL) for step in self.log())
+        self.crashed = True
+        self.crashed_since |= is_over or (journal is not None and journal["data"]["opened"] == "true")
+
+    def refill(self, way: str) -> None:
+        """Put back what a crash has taken from a database that Che used: it is not for a restore to do."""
+        if self.crashed_since or (self.crashed and way == "aborted"):
+            in_time(lambda: self.home.sql(UNLOGGED), "the database does not run")
+        self.crashed = self.crashed_since = False
 
     def start(
         self,
@@ -93,40 +121,42 @@ class Story:
         steps = self.log() if (self.folder / "steps").exists() else []
         return sum(re.search(counted, step) is not None for step in steps)
 
-    def end(self, way: str, what: str) -> None:
-        """After a kill: end the restore one way or the other, and judge what is there then."""
+    def end(self, way: str, what: str, message: str = "") -> None:
+        """After a kill: end the restore one way or the other, and judge what is there then.
+
+        Args:
+            way: ``restored`` or ``aborted``.
+            what: What was killed.
+            message: What was said then.
+        """
         self.kills[what] += 1
         outcome = self.home.start("cluster_restore", **self.asked(way)).outcome(SECONDS)
-        told = f"{what}, {way}: {outcome.message} {outcome.result.get('stages')}"
+        told = f"{what}, {message}, {way}: {outcome.message} {outcome.result.get('stages')}"
         committed = way == "aborted" and "is committed" in outcome.message
         if committed or (way == "aborted" and not outcome.failed and not outcome.result["aborted"]):
             # It had come to its end, or not begun; then it must be wholly one or the other.
+            self.refill("aborted")
             way = "restored" if self.differences(self.saved) == [] else "aborted"
             if committed:
                 self.home.run("cluster_restore", **self.asked())
         else:
             assert not outcome.failed, told
-        assert self.differences(self.saved if way == "restored" else self.changed) == [], told
+        self.refill(way)
+        differences = self.differences(self.saved if way == "restored" else self.changed)
+        assert differences == [], f"{differences} {told}"
         self.is_changed = way == "aborted"
-        assert self.leftovers() == [], told
+        left = self.leftovers()
+        assert left == [], f"{left} {told}"
 
     def differences(self, before: dict[str, Any]) -> list[str]:
         """By the judge, which needs a database that runs again."""
-        found: list[list[str]] = []
-
-        def judged() -> bool:
-            with suppress(StandinError):
-                found.append(self.home.differences(before))
-            return bool(found)
-
-        wait_until(judged, 120, lambda: "the database does not run")
-        return found[-1]
+        return in_time(lambda: self.home.differences(before), "the database does not run")
 
     def leftovers(self) -> list[str]:
         """What no restore may leave: Jobs, databases, roles, its journal and its Lease."""
         found = self.home.left_behind()
         names = self.home.sql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles;").split()
         found += [name for name in names if name.startswith("che-")]
-        for kind, api, name in (("ConfigMap", "v1", "journal"), ("Lease", "coordination.k8s.io/v1", "che-restore")):
+        for kind, api, name in (("ConfigMap", "v1", JOURNAL), ("Lease", "coordination.k8s.io/v1", "che-restore")):
             found += [obj["metadata"]["name"] for obj in self.home.ours(kind, api) if name in obj["metadata"]["name"]]
         return found

@@ -92,8 +92,10 @@ def test_what_used_the_restored_database_does_not_write_to_the_one_that_comes_ba
     assert (waiting["committed"], warnings(waiting)) == (False, [])
     restored = keep_writing(story, "restored")
 
-    story.home.run("cluster_restore", state="aborted")
+    aborted = story.home.run("cluster_restore", state="aborted")
 
+    # Its own outage: Che was ready with what was restored.
+    assert 0 < aborted["outage_seconds"] < aborted["duration"]
     assert restored not in running(story)
     assert rows(story, "restored") == 0
     assert story.differences(before) == []

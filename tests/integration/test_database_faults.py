@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -142,7 +143,8 @@ def test_database_server_lost_while_the_dump_runs(bed: DatabaseBed, large: str, 
         job.await_child("pg_dump", written=1_000_000)
         bed.postgres.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{large}'")
         error = dump_fails(job, "dump")
-    assert "subprocess pg_dump" in error.what
+    # restic may end before it has read what its child said last.
+    assert re.search("subprocess pg_dump|command failed", error.what), error.what
     assert Restic(access).snapshots() == []
 
 

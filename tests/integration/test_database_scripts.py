@@ -189,15 +189,14 @@ def test_grants_that_only_a_superuser_can_give_are_left_out_and_told(bed: Databa
     assert compare(dumped.figures, loaded.figures) == []
 
 
-OLD_PSQL = (
-    r"""sed -u -e 's/^\\restrict /\\no_such_command /' -e 's/^\\unrestrict /\\no_such_command /' | "$REAL" "$@" """
-)
+OLD_PSQL = r"""sed -e 's/^\\restrict /\\no_such_command /' -e 's/^\\unrestrict /\\no_such_command /' | "$REAL" "$@" """
 
 
 def test_psql_that_does_not_know_restrict(bed: DatabaseBed, tmp_path: Path) -> None:
     database = bed.create("old psql", GROWING)
     dumped = bed.dump(database)
-    old = wrapper(tmp_path / "wrappers", "psql", f'case "$*" in *-c*|*-f*) exec "$REAL" "$@" ;; esac\n{OLD_PSQL}')
+    not_its_input = 'case " $* " in *" -c "*|*" -f "*) exec "$REAL" "$@" ;; esac'
+    old = wrapper(tmp_path / "wrappers", "psql", f"{not_its_input}\n{OLD_PSQL}")
     with (
         bed.staged(database, "old") as (_names, endpoint),
         bed.loading(endpoint, dumped.snapshot_id, database, wrappers=old) as job,

@@ -17,11 +17,17 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._database import _sql as sql
 from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
 from ansible_collections.community.che.plugins.module_utils._database._dump import parse_dump_log
-from ansible_collections.community.che.plugins.module_utils._database._errors import DumpFailed, LoadFailed, SwapFailed
-from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
+from ansible_collections.community.che.plugins.module_utils._database._errors import (
+    DatabaseError,
+    DumpFailed,
+    LoadFailed,
+    SwapFailed,
+)
+from ansible_collections.community.che.plugins.module_utils._database._facts import as_saved, read_facts
 from ansible_collections.community.che.plugins.module_utils._database._fence import mark
 from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import Extension
 from integration.che_bed import wait_until
 from integration.database_bed import DIFFICULT, OWNER, OWNER_PASSWORD, DatabaseBed, database_bed
 from integration.job_process import wrapper
@@ -191,6 +197,42 @@ def test_default_privileges_of_any_role_come_back(bed: DatabaseBed) -> None:
     _swap.drop_replaced(bed.postgres.psql, names)
 
 
+WITH_EXTENSION = """
+    CREATE TABLE looks_like_a_comment (note text);
+    INSERT INTO looks_like_a_comment VALUES (
+        E'-- Name: EXTENSION x; Type: COMMENT; Schema: -; Owner: x\\n\\n\\nCOMMENT ON EXTENSION x IS \\'y\\';');
+"""
+
+
+def test_an_extension_that_only_a_superuser_may_create_comes_back(bed: DatabaseBed) -> None:
+    """As when somebody has the server's monitoring look into Che's database."""
+    database = bed.create("extended", WITH_EXTENSION)
+    bed.postgres.psql("CREATE EXTENSION dblink; COMMENT ON EXTENSION dblink IS 'it''s ours; '--';", database)
+    before = bed.facts(database).properties.extensions
+    assert before == (Extension("dblink", "public"),)
+    names = restored(bed, database)
+    held = "SELECT * FROM looks_like_a_comment"
+    assert one_value(bed, held, names.staged) == one_value(bed, held, database)
+    swap_and_open(bed, names)
+    assert bed.facts(database).properties.extensions == before
+    _swap.drop_replaced(bed.postgres.psql, names)
+
+
+def test_an_extension_that_the_live_database_lacks_is_refused_before_anything_is_made(bed: DatabaseBed) -> None:
+    """Else a forged manifest had the superuser create what it likes."""
+    database, live = bed.create("extended once"), bed.create("never extended")
+    bed.postgres.psql("CREATE SCHEMA apart; CREATE EXTENSION pg_buffercache SCHEMA apart;", database)
+    bed.postgres.psql("CREATE EXTENSION dblink;", database)
+    saved, facts = bed.dump(database).figures, bed.facts(live)
+    with pytest.raises(DatabaseError, match=r"has the extension dblink, .* the live database does not have it"):
+        apart = tuple(held for held in saved.properties.extensions if held.schema == "public")
+        as_saved(facts, replace(saved, properties=replace(saved.properties, extensions=apart)))
+    with pytest.raises(DatabaseError, match="pg_buffercache, which only a superuser may create, in the schema apart"):
+        as_saved(bed.facts(database), saved)
+    trusted = replace(saved.properties, extensions=(Extension("pgcrypto", "anywhere"),))
+    assert as_saved(facts, replace(saved, properties=trusted)).superusers_extensions == ()
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "attack",
@@ -268,8 +310,9 @@ def test_clients_get_the_new_database_once_it_is_opened(bed: DatabaseBed, live: 
     assert 0 < swapped.outage_seconds < 10
     assert "3" in seen
     assert seen[-1] == "1"
-    refused = [text for text in seen if not text.isdigit()]
-    assert all("not currently accepting" in text or "terminating" in text or "closed" in text for text in refused)
+    # The last is what a client is told that comes in the very moment of the swap.
+    refusals = ("not currently accepting", "terminating", "closed", "just been dropped or renamed")
+    assert not [text for text in seen if not text.isdigit() and not any(words in text for words in refusals)]
     assert databases(bed, names) == {"database", "replaced"}
 
 
@@ -359,11 +402,34 @@ def test_swap_that_fails_lets_che_in_again(bed: DatabaseBed, live: str) -> None:
     assert _swap.swap(bed.postgres.psql, names).changed
 
 
+def test_a_swap_whose_answer_was_lost_opens_nothing(bed: DatabaseBed, live: str) -> None:
+    """Its name means the other database by then, which what used the one from before must not come back to."""
+
+    def unheard(script: str) -> str:
+        answer = bed.postgres.psql(script)
+        if "RENAME" in script:
+            raise CheError("The connection to psql broke")
+        return answer
+
+    names = quick(bed, live)
+
+    with pytest.raises(SwapFailed, match="it takes no connections"):
+        _swap.swap(unheard, names)
+    assert databases(bed, names) == {"database", "replaced"}
+    assert not _swap.is_open(bed.postgres.psql, live)
+
+    _swap.open_database(bed.postgres.psql, live)
+    with pytest.raises(SwapFailed, match="it takes no connections"):
+        _swap.swap_back(unheard, names)
+    assert databases(bed, names) == {"database", "staged"}
+    assert not _swap.is_open(bed.postgres.psql, live)
+
+
 def test_swap_killed_between_its_steps_is_finished_by_the_next(bed: DatabaseBed, live: str) -> None:
     names = quick(bed, live)
     for database in (live, names.staged):
         bed.postgres.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
-    assert read_facts(bed.postgres.psql, live) is not None
+    assert read_facts(bed.postgres.psql, live, OWNER) is not None
     assert _swap.swap(bed.postgres.psql, names).changed
     _swap.open_database(bed.postgres.psql, live)
     assert one_value(bed, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", live) == "0"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._compare import compare
+from ansible_collections.community.che.plugins.module_utils._database._contents import emptied_tables
 from ansible_collections.community.che.plugins.module_utils._database._dump import DumpResult
 from ansible_collections.community.che.plugins.module_utils._database._errors import LoadFailed
 from ansible_collections.community.che.plugins.module_utils._database._load import parse_load_log
@@ -110,6 +111,27 @@ def test_what_newer_servers_lack_is_told(servers: Servers, version: str, schema:
         assert job.wait() != 0
         with pytest.raises(LoadFailed, match=told):
             parse_load_log(job.log)
+
+
+UNLOGGED = """
+CREATE UNLOGGED TABLE "Ca\nche" AS SELECT 1 AS a;
+CREATE UNLOGGED TABLE "never filled" (a int);
+CREATE TABLE logged AS SELECT 1 AS a;
+"""
+
+
+@pytest.mark.soak(keep=2)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_a_crash_has_emptied_is_seen(servers: Servers, version: str) -> None:
+    bed = servers(version)
+    database = bed.create("crashed", UNLOGGED)
+    held = bed.dump(database).figures
+    assert emptied_tables(bed.postgres.psql, database, held) == []
+
+    bed.postgres.stop()
+    bed.postgres.start()
+
+    assert emptied_tables(bed.postgres.psql, database, held) == ["public.Ca\nche"]
 
 
 # What pg_dump 9.6 and 10 write into every dump; there is none of these to be had for the tests.

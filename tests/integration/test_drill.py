@@ -10,12 +10,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.che_bed import BackupServer, Cluster, Home, Running, installation, new_home, wait_until
+from integration.che_bed import BackupServer, Cluster, Home, Running, database, installation, new_home, wait_until
 from integration.rbac_bed import GROUP, Atom, account, atoms, role, without
 from integration.test_kill import killed
 
@@ -252,14 +253,41 @@ def test_the_playbook_shows_the_stages_and_leaves_a_record_on_the_controller(sto
     print(text)
     held = json.loads(text)
     assert (held["verdict"], held["backup"]) == ("passed", story.backup)
+    system = story.home.cluster.find("v1", "Namespace", "kube-system")
+    assert system is not None
+    assert (held["backup_namespace"], held["backup_cluster_id"]) == (NAMESPACE, system["metadata"]["uid"])
+    assert not [item for item in held["not_verified"] if item["what"].startswith(("namespace", "cluster"))]
     in_cluster = story.record(held["run_id"])
     assert {key: held[key] for key in in_cluster} == in_cluster
 
 
+@contextmanager
+def no_role_can_be_created(home: Home) -> Iterator[None]:
+    """A drill waits at its first step in the database server and lives, for a minute and a half at most."""
+    holder, *_others = database.find(home.cluster, NAMESPACE)
+    locked = "relation = 'pg_authid'::regclass AND mode = 'ShareRowExclusiveLock'"
+    command = ["kubectl", "-n", NAMESPACE, "exec", f"deploy/{holder.deployment}", "--", "psql", "-qX", "-c"]
+    lock = "BEGIN; LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(90)"
+    with subprocess.Popen([*command, lock], stderr=subprocess.PIPE, text=True) as held:
+        wait_until(
+            lambda: "held" in home.sql(f"SELECT 'held' FROM pg_locks WHERE {locked};"),
+            30,
+            lambda: "the table of roles was not locked",
+        )
+        try:
+            yield
+        finally:
+            home.sql(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {locked};")
+            _output, told = held.communicate()
+            assert "terminating connection" in told, told
+
+
 def test_of_two_at_once_one_is_refused_and_says_who_is_at_it(story: Story) -> None:
-    first = story.start(run_id="first")
-    wait_until(lambda: any("leases" in step for step in story.log()), 60, lambda: "no Lease was taken")
-    second = story.home.fail("restore_drill", run_id="second")
+    # The second one waits to see the first one renew its Lease, and goes on if that ends before.
+    with no_role_can_be_created(story.home):
+        first = story.start(run_id="first")
+        wait_until(lambda: any("leases" in step for step in story.log()), 60, lambda: "no Lease was taken")
+        second = story.home.fail("restore_drill", run_id="second")
     outcome = first.outcome(SECONDS)
 
     assert not outcome.failed, outcome.message

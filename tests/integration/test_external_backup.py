@@ -16,7 +16,7 @@ from integration.che_bed import BackupServer, Cluster, Home, database, installat
 from integration.external_postgres import ExternalPostgres, Login, external_postgres
 from integration.s3_server import address_for_pods
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("external_backup")]
 
 NAMESPACE = "it-external"
 SERVER_NAMESPACE = "it-external-server"
@@ -44,6 +44,19 @@ class Away:
         # The status that is there may still be the one from before.
         wait_until(lambda: self.server.sql(SESSIONS) != "0", 120, self.server.logged)
         installation.wait_ready(self.home.cluster, NAMESPACE)
+
+
+def trust(away: Away, authority: str) -> None:
+    """Have Che trust another authority, and no other, as soon as its operator has passed that on."""
+    cluster = away.home.cluster
+    give(cluster, "ConfigMap", "corporate", {"app.kubernetes.io/component": "ca-bundle"}, ca=authority)
+
+    def passed_on() -> bool:
+        merged = cluster.find("v1", "ConfigMap", "ca-certs", NAMESPACE)
+        found = "\n".join(merged["data"].values()) if merged else ""
+        return (away.server.authority in found) == (authority == away.server.authority)
+
+    wait_until(passed_on, 60, lambda: "the operator does not merge the authorities")
 
 
 def give(cluster: Cluster, kind: str, name: str, labels: dict[str, str], **data: str) -> None:
@@ -101,6 +114,9 @@ def test_asked_for_it_is_in_the_backup_which_says_where_it_was(away: Away) -> No
         ("installation", "eclipse-che"),
         ("database", DATABASE),
     ]
+    server = away.server
+    place = {"role": "che", "name": DATABASE, "host": server.host, "port": server.port, "saved": True}
+    assert result["databases"] == [place]
     assert (result["counts"]["tables"] > 20, result["counts"]["large_objects"]) == (True, 4)
     verified = away.home.run("backup_verify", id=result["id"])
     assert verified["changed"] is False
@@ -151,11 +167,11 @@ def test_a_restore_never_touches_it_and_its_safety_backup_leaves_it_out(away: Aw
 def test_trouble_at_the_server_fails_the_backup_soon_and_says_what(
     away: Away, trouble: str, message: str, advice: str
 ) -> None:
-    server, login, cluster = away.server, away.login, away.home.cluster
+    server, login = away.server, away.login
     if trouble == "password":
         server.sql(f"ALTER ROLE {login.role} PASSWORD 's3cr3t-standin-another';")
     elif trouble == "certificate":
-        give(cluster, "ConfigMap", "corporate", {"app.kubernetes.io/component": "ca-bundle"}, ca=OTHER_AUTHORITY)
+        trust(away, OTHER_AUTHORITY)
     elif trouble == "stopped":
         server.stop()
     else:
@@ -166,7 +182,7 @@ def test_trouble_at_the_server_fails_the_backup_soon_and_says_what(
         if trouble == "stopped":
             server.start()
         server.sql(f"ALTER ROLE {login.role} CONNECTION LIMIT -1 PASSWORD '{login.password}';")
-        give(cluster, "ConfigMap", "corporate", {"app.kubernetes.io/component": "ca-bundle"}, ca=server.authority)
+        trust(away, server.authority)
     assert message in outcome.message
     assert advice in outcome.message
     assert f"database {DATABASE}" in outcome.message

@@ -85,6 +85,28 @@ def test_a_server_that_will_do(bed: Bed) -> None:
     assert bed.home.left_behind() == []
 
 
+def test_a_server_is_reached_before_anything_is_made_there(bed: Bed) -> None:
+    new = {"login": False, "database": "later", "database_user": "later", "credentials_secret": "later"}
+    logged = bed.server.logged()
+
+    (check,) = bed.home.run("external_database_check", **bed.options(**new))["checks"]
+
+    assert (check["name"], check["result"]) == ("reachable", "passed")
+    # Nobody is to be woken by a login that failed.
+    assert "FATAL" not in bed.server.logged().removeprefix(logged)
+    for changes, message in (
+        ({"tls": "disable"}, "no encryption"),
+        ({"ca_certificate": ""}, "root certificate file"),
+        ({"ca_certificate": pki.authority("somebody else").certificate}, "certificate verify failed"),
+        ({"database_host": "db.invalid"}, "could not translate host name"),
+        ({"database_port": 1}, "Connection refused"),
+    ):
+        outcome = bed.home.fail("external_database_check", **bed.options(**{**new, **changes}))
+        assert message in outcome.message
+        assert outcome.result["stage"] == "connect"
+    assert bed.home.left_behind() == []
+
+
 def test_check_mode_makes_nothing_and_says_that_nobody_looked(bed: Bed) -> None:
     before = bed.home.versions()
     result = bed.home.run("external_database_check", check=True, **bed.options(database_host="nowhere.example"))

@@ -25,7 +25,7 @@ from integration.external_postgres import ExternalPostgres, external_postgres
 from integration.rbac_bed import account
 from integration.s3_server import address_for_pods
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("external_database")]
 
 NAMESPACE = "it-external-database"
 SECRET = "che-database"
@@ -152,6 +152,9 @@ def test_che_goes_there_over_tls_that_it_verifies(bed: Bed) -> None:
 def test_a_second_time_nothing_is_changed(bed: Bed) -> None:
     before = bed.home.versions()
     assert bed.home.run("external_database", **bed.options)["changed"] is False
+    # Who says nothing of TLS takes none of it away.
+    unsaid = {name: option for name, option in bed.options.items() if name != "tls"}
+    assert bed.home.run("external_database", **unsaid)["changed"] is False
     assert bed.home.versions() == before
 
 

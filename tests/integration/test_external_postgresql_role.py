@@ -19,7 +19,7 @@ import pytest
 import yaml
 from integration.che_bed import Cluster, Home, installation, manifests, pki, served, wait_until
 from integration.external_postgres import RDS_SUPERUSER, Login
-from integration.external_role_bed import Bed, bed_in
+from integration.external_role_bed import HOSTILE, HOSTILE_PASSWORD, Bed, bed_in
 from integration.private_operator import PrivateOperator
 from integration.rbac_bed import account
 from runner.leaks import leaks_in, watched_command_lines
@@ -30,10 +30,12 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "external_database.md"
 # What the shortest playbook of the page says.
 DOCUMENTED = ("namespace", "host", "ca_path", "login_password", "leave_data")
 SECRET, IDENTITY_SECRET = "che-database", "che-identity-database"
-# What breaks whoever puts names, passwords, SQL and templates together. Names have at most 63 bytes.
-HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆.{x}\nDROP"
-HOSTILE_PASSWORD = HOSTILE.replace("\n", " ") + ":{{ 7 * 7 }}" + "x" * 1024
-NO_CHE = {"che_api_version": "v1", "che_version": "7.42.0"}
+# One with the DevWorkspace engine, which needs no identity provider.
+NO_CHE = {"che_api_version": "v1", "che_version": "7.42.0", "che_identity": "absent"}
+# The role's host gets to the server where pods do not.
+THROUGH_A_TUNNEL = {"external_postgresql_login_tls": "require", "external_postgresql_login_host": "TUNNEL"}
+# The database that the identity provider may use already is another installation's by an address of its own.
+ELSEWHERE = THROUGH_A_TUNNEL | {"external_postgresql_take_over": True}
 SESSION = (
     "SELECT datname, usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name = '{}';"
 )
@@ -74,6 +76,13 @@ def test_check_mode_says_what_would_be_done_and_does_nothing(che: Bed) -> None:
     assert played.changed > 5
     assert "Che would use dbche and keycloak" in played.told
     assert f'"chePostgresHostName": "{che.server.host}"' in played.told
+    for statement in (
+        "CREATE ROLE keycloak",
+        "ALTER ROLE keycloak LOGIN PASSWORD '********'",
+        "CREATE DATABASE keycloak OWNER keycloak ENCODING 'UTF8' TEMPLATE template0",
+        "ALTER ROLE pgche SUPERUSER",
+    ):
+        assert statement in played.told
     assert (che.home.versions(), che.state()) == (cluster_before, server_before)
 
 
@@ -164,9 +173,24 @@ def test_what_opens_the_database_of_che_stays_until_the_server_takes_another(che
     assert che.run(**new).changed == 0
 
 
+def test_a_server_with_few_connections_left_takes_another_password_for_a_che_that_works_there(che: Bed) -> None:
+    new: dict[str, Any] = {"che_database": HOSTILE, "che_database_password": "s3cr3t-busy"}
+    new["external_postgresql_connections"] = 500
+
+    played = che.run(**new)
+
+    assert "500 are needed" in played.told
+    assert played.changed == 3
+    assert che.held(SECRET) == {"user": HOSTILE, "password": "s3cr3t-busy"}
+    assert che.server.sql(SESSION.format("che-server")) == f"{HOSTILE}|{HOSTILE}|t"
+    assert che.run(**new).changed == 0
+
+
 def test_a_password_that_somebody_else_has_changed_is_tried_before_che_gets_it(che: Bed) -> None:
     che.server.sql("ALTER ROLE keycloak PASSWORD 's3cr3t-theirs';")
-    given = {"che_database": HOSTILE, "che_identity_database_password": "s3cr3t-theirs"}
+    given: dict[str, Any] = {"che_database": HOSTILE, "che_identity_database_password": "s3cr3t-theirs"}
+    # As for Che itself.
+    given["external_postgresql_connections"] = 500
 
     assert che.run(che_database_manage_server=False, **given).changed == 2
 
@@ -217,6 +241,19 @@ def test_check_mode_counts_what_would_be_done(bare: Bed) -> None:
     assert "So there is nothing to move." in played.told
 
 
+def test_a_che_of_v1_that_is_not_there_yet_is_told_all_that_the_documents_tell_it(bare: Bed, tmp_path: Path) -> None:
+    options = {"che_api_version": "v1", "che_version": "7.38.0", "che_patch_path": str(tmp_path / "patch.yaml")}
+    names = {f"che_database{what}": "documented" for what in ("", "_user", "_secret")}
+    played = bare.run(**options, **names)
+
+    assert "can use documented and keycloak" in played.told
+    spec = yaml.safe_load((tmp_path / "patch.yaml").read_text(encoding="utf-8"))["spec"]
+    assert (spec["database"]["externalDb"], spec["database"]["chePostgresSecret"]) == (True, "documented")
+    assert spec["auth"] == {"identityProviderPostgresSecret": IDENTITY_SECRET}
+    identity = Login("keycloak", bare.held(IDENTITY_SECRET)["password"])
+    assert bare.server.ask(identity, "CREATE TABLE made (); SELECT 1;", "keycloak") == "1"
+
+
 def test_what_is_there_already_is_adopted(bare: Bed) -> None:
     bare.server.sql("CREATE ROLE adopted LOGIN PASSWORD 'another'; CREATE DATABASE adopted;")
     taken = {"external_postgresql_take_over": True}
@@ -244,7 +281,7 @@ def test_what_is_there_already_is_adopted(bare: Bed) -> None:
     assert bare.server.sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'adopted';") == "f"
     # A second time nothing but the password, which is another one.
     another = Login("adopted", "s3cr3t-given")
-    assert bare.run(**options, **NO_CHE, che_database_password=another.password).changed == 2
+    assert bare.run(**options, **NO_CHE, **taken, che_database_password=another.password).changed == 2
     assert bare.server.ask(another, "CREATE TABLE more (); SELECT 1;", "adopted") == "1"
 
 
@@ -260,13 +297,68 @@ def test_who_works_with_a_role_of_that_name_is_not_locked_out(bare: Bed) -> None
     assert bare.server.ask(theirs, database="of_theirs") == "1"
 
 
+def test_a_wrong_password_locks_nobody_out_and_a_database_in_use_is_not_shared_unasked(bare: Bed) -> None:
+    """Another installation is on the same server, under the same names."""
+    theirs = bare.server.make_login("of_staging")
+    bare.server.sql("CREATE DATABASE of_staging OWNER of_staging;")
+    bare.server.sql("CREATE TABLE usr (id int);", "of_staging")
+    options = {"che_database": "of_staging", "che_database_user": "of_staging", "che_database_secret": "of-staging"}
+    options |= {"che_leave_data": True, **NO_CHE}
+    before = bare.home.versions(), bare.state()
+
+    for password, message in (
+        ("s3cr3t-ours", "holds 1 tables, views and sequences already"),
+        (theirs.password, "set external_postgresql_take_over to true if Che is to work with what is in it"),
+    ):
+        assert message in bare.fail(**options, che_database_password=password)
+        assert (bare.home.versions(), bare.state()) == before
+
+    bare.server.sql("DROP TABLE usr;", "of_staging")
+    said = bare.fail(**options, che_database_password="s3cr3t-ours")
+    assert "does not log in with the password that was given: a new one would lock out whoever uses it" in said
+    assert (bare.home.versions(), bare.state()) == before
+    # Nor with what the Secret holds.
+    bare.give("of-staging", {"app.kubernetes.io/part-of": "che.eclipse.org"}, user="of_staging", password="s3cr3t-old")
+    before = bare.home.versions(), bare.state()
+    for given, message in (
+        ({}, "does not log in with what the Secret of-staging holds"),
+        ({"che_database_password": "s3cr3t-ours"}, "the password that was given, nor with what the Secret of-staging"),
+    ):
+        assert message in bare.fail(**options, **given)
+        assert (bare.home.versions(), bare.state()) == before
+    assert bare.server.ask(theirs, database="of_staging") == "1"
+
+    # Empty, and with its password, as the server's administrator has prepared it.
+    assert bare.run(**options, che_database_privileges="least", che_database_password=theirs.password).changed == 1
+    assert bare.held("of-staging") == {"user": "of_staging", "password": theirs.password}
+    # What is left of a run that was killed between the server and the Secret.
+    bare.server.sql("ALTER ROLE of_staging PASSWORD 's3cr3t-new';")
+    again = {**options, "che_database_privileges": "least", "che_database_password": "s3cr3t-new"}
+    assert bare.run(**again).changed == 1
+    assert bare.run(**again).changed == 0
+    taken = {"external_postgresql_take_over": True, "che_database_password": "s3cr3t-taken"}
+    assert bare.run(**{**again, **taken}).changed == 2
+
+
+def test_what_is_moved_goes_into_an_empty_database_only_and_that_is_said_before_anything_is_made(che: Bed) -> None:
+    theirs = che.server.make_login("filled")
+    che.server.sql("CREATE DATABASE filled OWNER filled;")
+    che.server.sql("CREATE TABLE usr (id int);", "filled")
+    options = {"che_database": "filled", "che_database_user": "filled", "che_database_secret": "filled"}
+    before = che.home.versions(), che.state()
+    for taken in (False, True):
+        changes = {"che_database_password": theirs.password, "external_postgresql_take_over": taken}
+        assert "is moved into an empty one only" in che.fail(**options, **changes, che_migrate=True)
+        assert (che.home.versions(), che.state()) == before
+
+
 def test_what_keeps_a_role_out_besides_its_password_changes_no_password(bare: Bed) -> None:
     role = bare.server.make_login("kept_out")
     bare.server.sql("CREATE DATABASE kept_out OWNER kept_out;")
     options = {"che_database": "kept_out", "che_database_user": "kept_out", "che_database_secret": "kept-out", **NO_CHE}
     bare.give("kept-out", {"app.kubernetes.io/part-of": "che.eclipse.org"}, user=role.role, password=role.password)
     for how, undo, message in (
-        ("CONNECTION LIMIT 0", "CONNECTION LIMIT -1", "too many connections"),
+        ("CONNECTION LIMIT 0", "CONNECTION LIMIT -1", "0 connections are free"),
         ("VALID UNTIL '2020-01-01'", "VALID UNTIL 'infinity'", "so that it can not log in. Run ALTER ROLE"),
     ):
         bare.server.sql(f"ALTER ROLE kept_out {how};")
@@ -275,6 +367,23 @@ def test_what_keeps_a_role_out_besides_its_password_changes_no_password(bare: Be
         assert bare.state() == locked
         bare.server.sql(f"ALTER ROLE kept_out {undo};")
     assert bare.run(**options, che_database_privileges="least").changed == 0
+
+
+def test_a_server_that_pods_are_kept_from_stays_as_it_is(bare: Bed) -> None:
+    options = {"che_database": "kept", "che_database_user": "kept", "che_database_secret": "kept", **NO_CHE}
+    before = bare.home.versions(), bare.state()
+    # The cluster comes from the address of its node.
+    for rule, message in (
+        (f"hostssl all all {bare.server.host}/32 scram-sha-256\nhost all all all reject", "pg_hba.conf rejects"),
+        ("hostssl all kept all reject", "pg_hba.conf rejects"),
+    ):
+        with first_rule(bare, rule):
+            assert message in bare.fail(**options)
+        assert (bare.home.versions(), bare.state()) == before
+    bare.server.sql("CREATE DATABASE kept ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;")
+    before = bare.home.versions(), bare.state()
+    assert "is in SQL_ASCII, and Che needs UTF8" in bare.fail(**options, external_postgresql_take_over=True)
+    assert (bare.home.versions(), bare.state()) == before
 
 
 @pytest.mark.soak(keep=0)
@@ -297,6 +406,16 @@ def test_a_server_that_lets_the_role_in_from_the_cluster_only_is_believed(bare: 
         assert bare.run(**options, **NO_CHE).changed == 0
         given = Login("distant", "s3cr3t-given")
         assert bare.run(**options, **NO_CHE, che_database_password=given.password).changed == 2
+        before = bare.state()
+        another = {**options, "che_database_secret": "distant-too", "che_database_password": "s3cr3t-ours"}
+        said = bare.fail(**another, **NO_CHE)
+        assert "would lock out whoever uses it" in said
+        assert "password authentication failed" in said
+        assert bare.state() == before
+        assert bare.home.cluster.find("v1", "Secret", "distant-too-tried", bare.home.namespace) is None
+        # What is left of a run that was killed between the server and the Secret.
+        bare.give("distant-too", {}, user="distant", password="s3cr3t-old")
+        assert bare.run(**{**another, **NO_CHE, "che_database_password": given.password}).changed > 0
         # What is left of a run that was killed between the role and its password.
         bare.server.sql("ALTER ROLE distant NOLOGIN PASSWORD NULL;")
         assert bare.run(**options, **NO_CHE).changed == 1
@@ -340,17 +459,26 @@ def test_an_administrator_that_is_no_superuser_gives_what_it_can_and_says_so(bar
         ({"che_database_login_user": "nobody_special"}, "may not make roles: it lacks CREATEROLE"),
         (
             {"che_database_login_user": "half_able", "che_database_user": "dba", "che_database_password": "other"},
-            "must be superuser to alter superuser",
+            "There is a role dba at",
         ),
         ({"external_postgresql_login_db": "unknown"}, 'database "unknown" does not exist'),
         ({"che_database_tls": "disable", "che_database_ca_path": None}, "no encryption"),
         ({"che_database_tls": None, "che_database_ca_path": None}, "root certificate file"),
         ({"che_database_ca_path": None, "che_database_ca_content": "ANOTHER"}, "certificate verify failed"),
         ({"external_postgresql_connections": 500}, "500 are needed"),
+        (ELSEWHERE | {"che_database_host": "db.invalid"}, "could not translate host name"),
+        (ELSEWHERE | {"che_database_port": 1}, "Connection refused"),
+        (THROUGH_A_TUNNEL | {"che_database_ca_path": None, "che_database_ca_content": "ANOTHER"}, "verify failed"),
         ({"che_database_password": "one\ntwo"}, "line break"),
         ({"che_database_user": "x" * 64}, "1 to 63 bytes"),
         (
-            {"che_database_manage_server": False, "che_database_user": "unknown", "che_database_password": "unknown"},
+            {
+                "che_database_manage_server": False,
+                "che_database_user": "unknown",
+                "che_database_password": "unknown",
+                "che_identity_database_password": "unknown",
+                "che_identity_database_secret": "unknown-identity",
+            },
             "password authentication failed",
         ),
         ({"che_database_manage_server": False, "che_database_secret": "unknown"}, "none can be made up"),
@@ -360,21 +488,23 @@ def test_an_administrator_that_is_no_superuser_gives_what_it_can_and_says_so(bar
 def test_what_is_in_the_way_is_said_and_the_checluster_stays_as_it_is(
     che: Bed, changes: dict[str, Any], message: str
 ) -> None:
+    if changes.get("external_postgresql_login_host"):
+        there = {"external_postgresql_login_host": che.server.host, "external_postgresql_login_port": che.server.port}
+        changes = {**changes, **there}
     if changes.get("che_database_ca_content"):
         changes = {**changes, "che_database_ca_content": pki.authority("somebody else").certificate}
     if changes.get("che_database_login_user"):
         attributes = {"half_able": "CREATEDB CREATEROLE"}.get(changes["che_database_login_user"], "")
         role = che.server.make_login(changes["che_database_login_user"], attributes)
         changes = {**changes, "che_database_login_password": role.password}
-    before = checluster(che)
+    before = checluster(che), che.state()
     said = che.fail(
         che_leave_data=True,
         **{"che_database": "other", "che_database_user": "other", "che_database_secret": "other", **changes},
     )
     assert message in said
     assert "SCRAM-SHA" not in said
-    assert che.server.sql("SELECT 1 FROM pg_roles WHERE rolname = 'other' AND rolsuper;") == ""
-    assert checluster(che) == before
+    assert (checluster(che), che.state()) == before
     assert che.home.left_behind() == []
 
 

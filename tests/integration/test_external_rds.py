@@ -21,6 +21,7 @@ from integration.external_postgres import ExternalPostgres, external_postgres
 from integration.rds_bed import NAME, PASSWORD, RECOVERED, Bed
 from integration.rds_server import VERSION, rds_server
 from integration.s3_server import address_for_pods
+from moto.rds.models import DBInstance
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("Amazon RDS")]
 
@@ -125,6 +126,13 @@ def test_a_time_that_can_not_be_is_refused(bed: Bed, time: str, why: str) -> Non
     assert bed.server.instances() == [NAME]
 
 
+def test_an_instance_without_a_first_backup_is_no_source(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RDS tells no latest time until then."""
+    monkeypatch.setattr(DBInstance, "latest_restorable_time", None)
+    assert "has no automated backup yet" in bed.fail(**bed.recovery).message
+    assert bed.server.instances() == [NAME]
+
+
 def test_a_switch_without_credentials_is_refused_before_the_recovery(bed: Bed) -> None:
     refused = bed.fail(**bed.recovery, che_namespace="che", che_database_secret="")
     assert "does not say with which Secret of che" in refused.message
@@ -188,6 +196,12 @@ def test_a_recovery_that_is_done_changes_nothing(bed: Bed) -> None:
     assert bed.recover().counts("changed") == 0
 
 
+def test_the_recovered_instance_is_looked_after_from_then_on(bed: Bed) -> None:
+    named = {"che_rds_instance": RECOVERED, "external_rds_parameter_group": GROUP}
+    assert bed.succeed(**named).counts("changed") == 0
+    assert bed.server.parameter(GROUP, "rds.force_ssl") == "1"
+
+
 def test_a_recovery_to_another_time_needs_another_name(bed: Bed) -> None:
     assert "was recovered to" in bed.fail(**bed.recovery, che_rds_restore_time="2026-01-01T00:00:00Z").message
 
@@ -248,6 +262,22 @@ def test_che_is_switched_in_check_mode_not_at_all(bed: Bed, che_bed: CheBed) -> 
     before = che_bed.home.versions()
     assert bed.recover("--check", **che_bed.variables).counts("changed") == 1
     assert che_bed.home.versions() == before
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"che_database_secret": "nobody"}, f"The Secret {NAMESPACE}/nobody is not there."),
+        ({"external_rds_che_cluster": "nobody"}, f"There is no CheCluster nobody in {NAMESPACE}"),
+        ({"external_rds_che_version": "7.75.0"}, "It has no database: since 7.62"),
+    ],
+)
+def test_a_switch_of_what_can_not_be_is_refused_before_the_recovery(
+    bed: Bed, che_bed: CheBed, named: dict[str, str], why: str
+) -> None:
+    recovery = bed.recovery | {"che_rds_recovered_instance": "third"}
+    assert why in bed.fail(**recovery, **(che_bed.variables | named)).message
+    assert "third" not in bed.server.instances()
 
 
 def test_che_goes_to_the_recovered_instance(bed: Bed, che_bed: CheBed) -> None:

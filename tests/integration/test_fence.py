@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._contents import empty
 from ansible_collections.community.che.plugins.module_utils._database._errors import DatabaseError, ScriptFailed
+from ansible_collections.community.che.plugins.module_utils._database._facts import read_facts
 from ansible_collections.community.che.plugins.module_utils._database._fence import (
     close_for_writing,
     mark,
     open_for_writing,
+    schema_mark,
 )
+from ansible_collections.community.che.plugins.module_utils._database._figures_sql import ALL_FIGURES_SQL
+from ansible_collections.community.che.plugins.module_utils._database._log import JobLog, read_figures
 from ansible_collections.community.che.plugins.module_utils._database._sql import name
 from ansible_collections.community.che.plugins.module_utils._database._sql_job import parse_sql_log, sql_job
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
+from ansible_collections.community.che.plugins.module_utils._snapshot._properties import Setting
 from integration.database_bed import DIFFICULT, OWNER, DatabaseBed, postgres_server
 from integration.job_process import SHELLS, JobProcess, shell_folder
 from integration.postgres_server import PostgresServer, programs
@@ -38,6 +43,24 @@ WRITTEN = (
     "GRANT SELECT ON public.counted TO PUBLIC;",
 )
 Ask = Callable[[str], str]
+
+SCHEMA = (
+    "CREATE INDEX counted_id ON public.counted (id);",
+    "DROP INDEX public.counted_id;",
+    "CREATE VIEW public.seen AS SELECT id FROM public.counted;",
+    "GRANT SELECT ON public.counted TO PUBLIC;",
+    "ALTER TABLE public.counted ALTER COLUMN id SET DEFAULT 3;",
+    "ALTER TABLE public.counted ADD CHECK (id < 100);",
+    "CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    "CREATE OR REPLACE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 2';",
+    "COMMENT ON TABLE public.counted IS 'Counted.';",
+    "CREATE TYPE public.colour AS ENUM ('red');",
+    "ALTER TYPE public.colour ADD VALUE 'blue';",
+    "DROP VIEW public.seen;",
+    "CREATE STATISTICS public.doubled ON (id * 2) FROM public.counted;",
+    "CREATE TEXT SEARCH CONFIGURATION public.words (COPY = simple);",
+    "CREATE PUBLICATION told FOR TABLE public.counted;",
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,26 +109,62 @@ def test_what_is_closed_can_be_read_and_not_written(server: PostgresServer, owne
         owner("INSERT INTO public.counted VALUES (9);")
     assert owner("SELECT count(*) FROM public.counted;") == "3"
 
-    open_for_writing(owner, DATABASE)
+    open_for_writing(owner, DATABASE, OWNER)
     owner("INSERT INTO public.counted VALUES (9);")
     assert owner("SELECT count(*) FROM pg_db_role_setting;") == "0"
 
 
 def test_closing_and_opening_can_be_repeated(owner: Ask) -> None:
     """As a run does that goes on after one that was killed."""
-    open_for_writing(owner, DATABASE)
+    open_for_writing(owner, DATABASE, OWNER)
     first = close_for_writing(owner, DATABASE, OWNER)
     assert close_for_writing(owner, DATABASE, OWNER) == first
-    open_for_writing(owner, DATABASE)
-    open_for_writing(owner, DATABASE)
+    open_for_writing(owner, DATABASE, OWNER)
+    open_for_writing(owner, DATABASE, OWNER)
     owner("INSERT INTO public.counted VALUES (9);")
+
+
+def test_who_may_only_read_for_another_reason_still_may_no_more(server: PostgresServer, owner: Ask) -> None:
+    told = f"ALTER ROLE postgres IN DATABASE {name(DATABASE)} SET default_transaction_read_only = on;"
+    server.psql(told)
+
+    def superuser(script: str) -> str:
+        return server.psql(script)
+
+    close_for_writing(superuser, DATABASE, OWNER)
+    open_for_writing(superuser, DATABASE, OWNER)
+    owner("INSERT INTO public.counted VALUES (9);")
+    left = "SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%read_only=on%' AND setrole <> 0;"
+    assert server.psql(left) == "1"
+
+
+def test_only_what_was_closed_is_left_out_of_what_is_saved(server: PostgresServer, owner: Ask) -> None:
+    server.psql(f"ALTER ROLE postgres IN DATABASE {name(DATABASE)} SET default_transaction_read_only = on;")
+    for close, is_closed in ((close_for_writing, True), (open_for_writing, False)):
+        close(owner, DATABASE, OWNER)
+        facts = read_facts(server.psql, DATABASE, OWNER)
+        assert facts is not None
+        assert facts.is_closed is is_closed
+        counted = read_figures(JobLog.read(owner(ALL_FIGURES_SQL)), "che", "", 0)
+        assert facts.properties.settings == (Setting("postgres", "default_transaction_read_only", "on"),)
+        assert counted.properties.settings == facts.properties.settings
+
+
+def test_what_was_closed_is_known_by_who_connects_not_by_whom_that_acts_as(server: PostgresServer, owner: Ask) -> None:
+    """Where passwords are changed by turns, each role that logs in acts as the one that owns everything."""
+    server.psql(f"CREATE ROLE acted_as SUPERUSER; GRANT acted_as TO {name(OWNER)};")
+    close_for_writing(owner, DATABASE, OWNER)
+    server.psql(f"ALTER ROLE {name(OWNER)} IN DATABASE {name(DATABASE)} SET role = acted_as;")
+    counted = read_figures(JobLog.read(owner(ALL_FIGURES_SQL)), "che", "", 0)
+    server.psql(f"ALTER ROLE {name(OWNER)} IN DATABASE {name(DATABASE)} RESET ALL; DROP ROLE acted_as;")
+    assert counted.properties.settings == (Setting(OWNER, "role", "acted_as"),)
 
 
 def test_who_does_not_own_it_can_open_what_was_never_closed(server: PostgresServer, owner: Ask) -> None:
     server.psql(f"ALTER DATABASE {name(DATABASE)} OWNER TO postgres;")
     with pytest.raises(CheError, match="must be owner"):
         close_for_writing(owner, DATABASE, OWNER)
-    open_for_writing(owner, DATABASE)
+    open_for_writing(owner, DATABASE, OWNER)
 
 
 def test_a_setting_of_the_role_does_not_open_it(server: PostgresServer, owner: Ask) -> None:
@@ -136,6 +195,22 @@ def test_whatever_is_written_is_another_mark(owner: Ask, statement: str) -> None
     assert mark(owner, DATABASE) != before
 
 
+def test_whatever_changes_the_schema_is_another_mark_of_that(server: PostgresServer, owner: Ask) -> None:
+    server.psql(f"GRANT CREATE ON SCHEMA public TO {OWNER};", DATABASE)
+    before = schema_mark(owner, DATABASE)
+    owner("INSERT INTO public.counted VALUES (8); SELECT nextval('public.numbers');")
+    owner("CREATE TEMPORARY TABLE while_it_lasts (id int);")
+    server.psql("VACUUM ANALYZE; VACUUM FREEZE;", DATABASE)
+    close_for_writing(owner, DATABASE, OWNER)
+    assert schema_mark(owner, DATABASE) == before
+    open_for_writing(owner, DATABASE, OWNER)
+    for statement in SCHEMA:
+        owner(statement)
+        now = schema_mark(owner, DATABASE)
+        assert now != before, statement
+        before = now
+
+
 def test_what_a_session_wrote_that_is_ended_is_counted(server: PostgresServer, owner: Ask) -> None:
     before = mark(owner, DATABASE)
     client = session(server)
@@ -161,10 +236,13 @@ def test_an_old_server_gives_no_mark() -> None:
             return old.psql(script, "dbche", OWNER)
 
         assert mark(ask, "dbche") == ""
+        made_of = schema_mark(ask, "dbche")
+        ask("CREATE INDEX counted_id ON public.counted (id);")
+        assert schema_mark(ask, "dbche") != made_of
         close_for_writing(ask, "dbche", OWNER)
         with pytest.raises(CheError, match="read-only transaction"):
             ask("INSERT INTO public.counted VALUES (9);")
-        open_for_writing(ask, "dbche")
+        open_for_writing(ask, "dbche", OWNER)
         ask("INSERT INTO public.counted VALUES (9);")
         empty(ask, "dbche")
 
@@ -187,6 +265,20 @@ def test_all_that_the_owner_made_goes_and_what_others_gave_stays(server: Postgre
     )
     assert owner(granted) == "t"
     owner(DIFFICULT)
+
+
+DEPENDENT = """
+CREATE FUNCTION public.step(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
+CREATE AGGREGATE public.total(int) (SFUNC = public.step, STYPE = int, INITCOND = '0');
+CREATE DOMAIN public.number AS int;
+CREATE DOMAIN public.positive AS public.number CHECK (VALUE > 0);
+CREATE TYPE public.pair AS (one public.number, two public.number);
+"""
+
+
+def test_what_goes_along_with_something_else_is_gone_already(owner: Ask) -> None:
+    owner(DEPENDENT)
+    empty(owner, DATABASE)
 
 
 def test_what_belongs_to_others_is_not_emptied(server: PostgresServer, owner: Ask) -> None:

@@ -24,7 +24,7 @@ from ansible_collections.community.che.plugins.module_utils._repository import _
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import Fetched, fetch
 from ansible_collections.community.che.plugins.module_utils._restore._fetch_legacy import fetch_legacy
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digests
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import (
     FILE_NAME,
@@ -38,6 +38,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._yaml impo
 from integration.forged_repository import Forgery, Node, node
 from integration.legacy_bed import open_repository
 from integration.repository_bed import PASSWORD, access_to
+from integration.repository_keys import make_keys_cheap
 from integration.rest_server import RestServerProcess
 from unit.legacy_files import FILES
 
@@ -95,10 +96,10 @@ class Bed:
         return self.forgery.snapshot([*nodes, *more], (), [LEGACY_PATH])
 
     def get(self, backup: str) -> Fetched:
-        found = resolve(self.repository.backups(), backup)
+        found = resolve(self.repository.backups(), backup, Whose("che"))
         if found.state == "legacy":
             return fetch_legacy(self.repository, found)
-        return fetch(self.repository, backup)
+        return fetch(self.repository, backup, Whose("che"))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory, own_home: Path) -> Iterator[Be
     try:
         access = access_to(server, None, "che")
         Restic(access).init()
+        make_keys_cheap(server.data / "che", PASSWORD)
         yield Bed(open_repository(access), Forgery(server.data / "che", PASSWORD), itertools.count())
     finally:
         server.stop()

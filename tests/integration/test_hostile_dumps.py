@@ -241,7 +241,7 @@ def test_nothing_of_the_dump_runs_as_superuser(
         assert _staging.standing(psql, names).whole
         _swap.swap(psql, names)
         _swap.open_database(psql, LIVE)
-        assert read_facts(psql, LIVE) is not None
+        assert read_facts(psql, LIVE, OWNER) is not None
         counted = read_figures(JobLog.read(psql(live_figures_script(LIVE, OWNER))), "che", "", 0)
         assert compare(loaded.figures, counted) == []
         if EVIL_INDEX not in trap:

@@ -14,18 +14,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.community.che.plugins.module_utils._repository._access import Access
-from ansible_collections.community.che.plugins.module_utils._repository._credentials import UserAndPassword
-from ansible_collections.community.che.plugins.module_utils._repository._url import parse_repository_url
 from che_standin.compare import schema_difference
-from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
-from integration.legacy_bed import back_up, make_repository
-from integration.restore_story import CHANGES, Story
+from integration.che_bed import BackupServer, Cluster, Home, installation, new_home, wait_until
+from integration.legacy_bed import access_of, back_up, make_repository
+from integration.restore_story import CHANGES, SECONDS, Story
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("snapshots of the old operator")]
 
@@ -35,16 +31,6 @@ DATABASE = "dbche"
 BUNDLES = "app.kubernetes.io/part-of=che.eclipse.org,app.kubernetes.io/component=ca-bundle"
 # What that operator removed from what it saved.
 REMOVED = ("resourceVersion", "finalizers", "managedFields")
-
-
-def access_of(home: Home) -> Access:
-    repository = home.repository
-    return Access(
-        server=parse_repository_url(repository["repository_url"]).server,
-        password=repository["repository_password"],
-        credentials=UserAndPassword(repository["server_username"], repository["server_password"]),
-        ca_certificate=Path(repository["server_ca_path"]).read_text(encoding="ascii"),
-    )
 
 
 def written(obj: dict[str, Any], head: bool = False) -> str:
@@ -92,8 +78,6 @@ def files_of(home: Home) -> dict[str, str | bytes]:
 class Past(Story):
     """An installation and the snapshot that the old operator has of it."""
 
-    snapshot: str = ""
-
     def change(self) -> None:
         """What users and an administrator do afterwards, to what that operator saves; always in the same way."""
         if self.is_changed:
@@ -101,16 +85,23 @@ class Past(Story):
         self.home.sql(CHANGES)
         cluster, namespace = self.home.cluster, self.home.namespace
         (che,) = cluster.list_all("org.eclipse.che/v1", "CheCluster", namespace)
+        version = self.derived_version()
         cluster.merge(che, {"spec": {"server": {"proxyPort": "9999", "customCheProperties": {"ADDED": "since"}}}})
         lost = cluster.find("v1", "ConfigMap", "ca-certs-corporate", namespace)
         assert lost is not None
         cluster.delete(lost)
+        wait_until(lambda: self.derived_version() != version, SECONDS, lambda: "the operator does nothing about it")
         installation.wait_ready(cluster, namespace)
         self.is_changed = True
         self.changed = self.changed or self.home.proof()
 
+    def derived_version(self) -> str:
+        """That of what the operator writes last when a CheCluster has changed."""
+        found = self.home.cluster.find("v1", "ConfigMap", "self-signed-certificate", self.home.namespace)
+        return "" if found is None else str(found["metadata"]["resourceVersion"])
+
     def restore(self, **options: Any) -> dict[str, Any]:
-        return self.home.run("cluster_restore", id=self.snapshot[:8], **options)
+        return self.home.run("cluster_restore", id=self.backup[:8], **options)
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +112,14 @@ def past(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
     make_repository(access)
     snapshot = back_up(access, files_of(home))
     home.configure(initialize=False)
-    yield Past(home, tmp_path_factory.mktemp("legacy"), saved=home.proof(), snapshot=snapshot)
+    yield Past(home, tmp_path_factory.mktemp("legacy"), snapshot, saved=home.proof())
     for namespace in (NAMESPACE, SERVER_NAMESPACE):
         installation.destroy_namespace(che_test_cluster, namespace, wait=False)
 
 
 def test_it_is_listed_as_what_it_is_and_never_the_latest(past: Past) -> None:
     (listed,) = past.home.backups()
-    assert (listed["id"], listed["state"]) == (past.snapshot, "legacy")
+    assert (listed["id"], listed["state"]) == (past.backup, "legacy")
     outcome = past.home.fail("cluster_restore")
     assert outcome.result["stage"] == "plan"
     assert "no complete backup" in outcome.message
@@ -181,7 +172,7 @@ def test_it_comes_back_whole(past: Past) -> None:
     told = past.restore()
 
     past.is_changed = False
-    assert (told["changed"], told["committed"], told["id"]) == (True, True, past.snapshot)
+    assert (told["changed"], told["committed"], told["id"]) == (True, True, past.backup)
     assert told["verified"]["objects"] == 3
     # Nothing was counted when it was saved.
     assert told["verified"]["tables"] == 0
@@ -195,7 +186,7 @@ def test_it_comes_back_whole(past: Past) -> None:
 def test_it_stays_what_it_was_beside_our_own(past: Past) -> None:
     """The restore has made a safety backup in the same repository, which is not the latest either."""
     states = {listed["id"]: listed["state"] for listed in past.home.backups()}
-    assert states.pop(past.snapshot) == "legacy"
+    assert states.pop(past.backup) == "legacy"
     assert set(states.values()) == {"complete"}
     assert "no complete backup but safety backups" in past.home.fail("cluster_restore").message
 

@@ -20,7 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._access 
 from ansible_collections.community.che.plugins.module_utils._restore import _fetch_legacy
 from ansible_collections.community.che.plugins.module_utils._restore._fetch_legacy import fetch_legacy
 from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._digest import object_digest
 from integration.database_bed import OWNER, DatabaseBed, database_bed
 from integration.job_process import JobProcess
@@ -52,7 +52,7 @@ def repository(access: Access) -> Repository:
 
 
 def get(repository: Repository, snapshot: str) -> Fetched:
-    backup = resolve(repository.backups(), snapshot[:8])
+    backup = resolve(repository.backups(), snapshot[:8], Whose("eclipse-che"))
     assert backup.state == "legacy"
     return fetch_legacy(repository, backup)
 

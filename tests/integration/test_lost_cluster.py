@@ -72,6 +72,7 @@ def test_it_restores_what_it_can_and_says_how_to_go_on(loss: Loss) -> None:
 def test_it_goes_on_once_the_operator_is_there(loss: Loss) -> None:
     served.serve(loss.home.cluster, ("v1",))
     installation.operator_up(loss.home.cluster, ("v1",))
+    installation.await_operator(loss.home.cluster)
 
     result = loss.home.run("cluster_restore", **loss.home.repository)
 
@@ -94,6 +95,7 @@ def test_what_it_created_is_taken_back_by_an_abort(loss: Loss) -> None:
 def test_a_newer_che_gets_it_converted_and_the_dump_it_has_no_place_for_is_kept(loss: Loss) -> None:
     served.serve(loss.home.cluster, ("v2",))
     installation.operator_up(loss.home.cluster, ("v2",))
+    installation.await_operator(loss.home.cluster)
     plan = loss.home.run("cluster_restore", check=True, **loss.home.repository)["plan"]
     assert plan["blockers"] == []
     became = {note["path"]: note["became"] for note in plan["conversion"]}

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from che_standin.errors import StandinError
+from integration import legacy_bed
 from integration.che_bed import Cluster, database, installation, wait_until
 from integration.migration_bed import DATABASE, WRITE, Bed, migration_bed
 
@@ -41,6 +42,25 @@ def test_what_is_in_the_way_is_said_before_anything_is_made(bed: Bed) -> None:
     assert bed.home.versions() == {**before, **bed.records()}
 
 
+def test_beside_the_old_operator_s_snapshots_it_is_to_be_asked_for(bed: Bed) -> None:
+    """That operator's restore takes the last snapshot, which would be the copy then."""
+    access = legacy_bed.access_of(bed.home)
+    snapshot = legacy_bed.back_up(access, {"che-cr.yaml": "kind: CheCluster\n"})
+    before = bed.home.versions()
+    outcome = bed.home.fail("database_migration", **bed.options)
+    assert (outcome.result["stage"], "beside_legacy: true" in outcome.message) == ("check", True)
+    assert bed.home.versions() == {**before, **bed.records()}
+    assert [backup["id"] for backup in bed.home.backups()] == [snapshot]
+
+    bed.home.run("database_migration", beside_legacy=True, **bed.options)
+    # What has begun goes on, and back, without it.
+    assert bed.home.run("database_migration", **bed.options)["resumed"] is True
+    assert bed.home.run("database_migration", state="aborted")["changed"] is True
+    wait_until(lambda: not bed.uses_external(), 60, lambda: "Che is still on the other server")
+    legacy_bed.open_repository(access).restic.for_writing().forget_ids([snapshot])
+    bed.make_database()
+
+
 def test_check_mode_tells_what_would_be_done(bed: Bed) -> None:
     before = bed.home.versions()
     result = bed.home.run("database_migration", check=True, **bed.options)
@@ -58,6 +78,8 @@ def test_it_moves_and_waits(bed: Bed) -> None:
     assert result["verified"]["large_objects"] == bed.before["large_objects"]["count"]
     assert bed.uses_external()
     assert bed.figures() == bed.before
+    # Both are PostgreSQL 15.
+    assert [check["result"] for check in result["checks"] if check["name"] == "way back"] == ["passed"]
     assert bed.left_behind() == ["che-migration-journal", "che-migration-way-back"]
     assert bed.login.password not in json.dumps(result)
     (copy,) = bed.home.backups(id=result["id"])
@@ -179,6 +201,7 @@ def test_a_disk_that_is_too_small_leaves_all_as_it_was(che_test_cluster: Cluster
         outcome = full.home.fail("database_migration", **full.options)
 
         assert "No space left on device" in outcome.message
+        assert "Make room on the disk of the database's server" in outcome.message
         assert outcome.message.endswith("Che uses the databases that it used before.")
         assert outcome.result["stage"] == "stage"
         assert (full.left_behind(), full.is_external()) == ([], False)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documented playbook that moves an installation with an identity provider: both databases, there and back."""
+"""The documented playbook that moves an installation with an identity provider: both databases, there, back and on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from typing import Any
 
 import pytest
 import yaml
-from integration.che_bed import BackupServer, Cluster, Home, database, installation, manifests, pki, proof, served
-from integration.external_role_bed import Bed, Played, bed_in
+from integration.che_bed import (
+    BackupServer,
+    Cluster,
+    Home,
+    database,
+    home_with_identity,
+    installation,
+    proof,
+    wait_until,
+)
+from integration.external_postgres import ExternalPostgres, external_postgres
+from integration.external_role_bed import HOSTILE_PASSWORD, Bed, Played, bed_in
+from integration.in_time import in_time
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("playbooks that migrate")]
 
@@ -58,6 +69,10 @@ class Story:
     def figures(self) -> list[dict[str, Any]]:
         return figures_of(self.bed.home)
 
+    def figures_in_time(self) -> list[dict[str, Any]]:
+        """The same, from pods that start anew in between: Che's operator has them do so for other authorities."""
+        return in_time(self.figures, "Che and its identity provider have no pods that stay")
+
 
 def figures_of(home: Home) -> list[dict[str, Any]]:
     """What is in the databases that Che and its identity provider use, wherever these are."""
@@ -71,15 +86,7 @@ def story(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     cluster, folder = che_test_cluster, tmp_path_factory.mktemp("che")
     backup_server = BackupServer.up(cluster, SERVER_NAMESPACE)
     with bed_in(cluster, NAMESPACE, folder, rights=()) as bed:
-        if "v1" not in served.now(cluster):
-            served.serve(cluster, ("v1",))
-        installation.operator_up(cluster, ("v1",), "v1")
-        for obj in pki.generated_objects("v1-keycloak", NAMESPACE):
-            cluster.create_if_missing(obj)
-        cluster.apply_all(manifests.saved("v1-keycloak", NAMESPACE))
-        installation.wait_ready(cluster, NAMESPACE)
-        for holder in database.find(cluster, NAMESPACE):
-            database.fill(cluster, holder, 1)
+        home_with_identity(cluster, NAMESPACE, {}, size_mb=1)
         bed.home.run("backup_server", initialize=True, **backup_server.repository("playbook"))
         yield Story(bed, figures_of(bed.home))
     installation.destroy_namespace(cluster, SERVER_NAMESPACE, wait=False)
@@ -142,3 +149,46 @@ def test_what_opens_a_database_that_is_to_be_moved_stays(story: Story, option: s
     assert played.failed
     assert f"Name another one with external_postgresql_{secret}." in played.told
     assert (story.bed.home.versions(), story.bed.state()) == (before, there)
+
+
+@pytest.fixture(scope="module")
+def other(story: Story) -> Iterator[ExternalPostgres]:
+    with external_postgres(story.bed.server.host) as server:
+        yield server
+
+
+def test_both_go_on_to_another_server(story: Story, other: ExternalPostgres) -> None:
+    """The identity provider's password is one that nobody would have thought of."""
+    before, administrator = story.figures_in_time(), other.make_administrator()
+    there = {
+        "host": other.host,
+        "port": other.port,
+        "ca_path": str(other.ca_file),
+        "login_user": administrator.role,
+        "login_password": administrator.password,
+        "credentials_secret": "che-credentials-on",
+        "identity_secret": "che-identity-on",
+        "identity_password": HOSTILE_PASSWORD,
+    }
+
+    story.play("-e", "external_postgresql_commit=true", **there)
+
+    assert story.figures_in_time() == before
+    assert story.bed.held("che-identity-on") == {"password": HOSTILE_PASSWORD}
+    wait_until(lambda: (places(story.bed.server), places(other)) == ("", "dbche, keycloak"), 60, other.logged)
+    assert story.play("-e", "external_postgresql_commit=true", **there).changed == 0
+
+
+def test_both_come_home(story: Story, other: ExternalPostgres) -> None:
+    before = story.figures_in_time()
+
+    assert story.bed.home.run("database_migration", to="embedded", commit=True)["committed"] is True
+
+    assert story.figures_in_time() == before
+    wait_until(lambda: places(other) == "", 60, other.logged)
+
+
+def places(server: ExternalPostgres) -> str:
+    """The databases of a server in which Che and its identity provider have sessions."""
+    sessions = "SELECT string_agg(DISTINCT datname, ', ') FROM pg_stat_activity WHERE usename IN ('pgche', 'keycloak');"
+    return server.sql(sessions)

@@ -1,17 +1,18 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Che of the last generation that had a database, CheCluster v2: moved, brought back, and moved for good."""
+"""A Che of the last generation that had a database, CheCluster v2: moved, brought back, and told of another one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from integration.che_bed import Cluster, wait_until
-from integration.migration_bed import Bed, migration_bed
+from integration.che_bed import Cluster, installation, wait_until
+from integration.migration_bed import DATABASE, SECRET, Bed, migration_bed
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("migration_v2")]
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,25 @@ def test_it_moves_for_good_and_comes_home(bed: Bed) -> None:
 
     wait_until(lambda: not bed.uses_external(), 60, lambda: "Che is still on the other server")
     assert bed.figures() == bed.before
+
+
+def test_it_is_configured_without_what_it_has(bed: Bed) -> None:
+    bed.make_database()
+    # Who migrates may not write this.
+    administrator = replace(bed.home, auth={})
+
+    result = administrator.run("external_database", leave_data=True, **bed.options)
+
+    assert result["changed"] is True
+    (che,) = bed.home.cluster.list_all("org.eclipse.che/v2", "CheCluster", bed.home.namespace)
+    written = che["spec"]["components"]["database"]
+    assert {key: written[key] for key in ("externalDb", "postgresHostName", "postgresPort", "postgresDb")} == {
+        "externalDb": True,
+        "postgresHostName": bed.server.host,
+        "postgresPort": str(bed.server.port),
+        "postgresDb": DATABASE,
+    }
+    assert written["credentialsSecretName"] == SECRET
+    assert (bed.uses_external(), installation.is_ready(che)) == (True, True)
+    assert administrator.run("external_database", **bed.options)["changed"] is False
+    assert administrator.run("external_database", leave_data=True, **bed.options)["changed"] is False

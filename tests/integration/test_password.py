@@ -39,7 +39,7 @@ from integration.rest_server import Authority, RestServerProcess, make_authority
 from integration.upkeep_bed import NAMESPACE, PASSWORD, Shelf
 from unit.che_objects import install
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.usefixtures("own_home"), pytest.mark.soak_suite("password")]
 
 SECRET_NAME = f"{DEFAULT_NAME}-repository-password"
 PENDING = pending_secret_name(DEFAULT_NAME)

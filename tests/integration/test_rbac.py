@@ -57,10 +57,12 @@ NOT_REACHED[PASSWORD] = {
 }
 NOT_REACHED[RESTORE] = {
     **NOT_REACHED[BACKUP],
+    Atom("persistentvolumeclaims", "get"): "for what goes on after an interruption, and where the CheCluster is gone",
     Atom("persistentvolumeclaims", "create"): "where a claim is gone",
     Atom("persistentvolumeclaims", "delete"): "for an abort, where a claim was gone",
     Atom("checlusters", "create"): "where the CheCluster is gone",
     Atom("checlusters", "delete"): "for an abort, where the CheCluster was gone",
+    Atom("deployments", "get"): "where the database's claim or the CheCluster is gone",
     Atom("leases", "update"): "after 15 seconds, or where a killed task has left one",
     Atom("leases", "delete"): "without it the Lease runs out by itself, and keeps others waiting until then",
     Atom("resourcequotas", "list"): "without it the plan says unknown",

@@ -78,7 +78,7 @@ def test_the_kit_is_written_once_and_says_nothing(safe: Safe) -> None:
     first = safe.play("recovery_kit", *arguments)
 
     assert "changed=1" in first
-    assert f"and names 1 backups, the newest {safe.backup[:8]}" in " ".join(first.split())
+    assert f"and names 1 backups; its commands restore {safe.backup[:8]} of " in " ".join(first.split())
     assert safe.kit.stat().st_mode & 0o7777 == 0o600
     assert safe.kit.read_bytes().startswith(b"$ANSIBLE_VAULT;1.")
     assert "changed=0" in safe.play("recovery_kit", *arguments)

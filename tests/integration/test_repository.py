@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._credent
 from ansible_collections.community.che.plugins.module_utils._repository._restic import Restic
 from integration.repository_bed import (
     HOST,
+    PASSWORD,
     TAGS,
     access_to,
     content,
@@ -29,6 +30,7 @@ from integration.repository_bed import (
     running,
     write_installation,
 )
+from integration.repository_keys import make_keys_cheap
 from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, free_port, make_authority
 
 pytestmark = pytest.mark.usefixtures("own_tmp", "leaves_no_private_folder")
@@ -54,10 +56,11 @@ def access(request: pytest.FixtureRequest, server: RestServerProcess, authority:
 
 
 @pytest.fixture
-def restic(access: Access) -> Restic:
+def restic(access: Access, server: RestServerProcess) -> Restic:
     """restic at a new repository."""
     restic = Restic(access, timeout=60)
     restic.init()
+    make_keys_cheap(server.data / access.server.repository_path, PASSWORD)
     return restic
 
 

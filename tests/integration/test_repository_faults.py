@@ -39,6 +39,7 @@ from integration.repository_bed import (
     write_installation,
     write_random,
 )
+from integration.repository_keys import make_keys_cheap
 from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess, make_authority, tool
 
 pytestmark = pytest.mark.usefixtures("own_tmp", "leaves_no_private_folder")
@@ -64,10 +65,11 @@ def access(request: pytest.FixtureRequest, server: RestServerProcess, authority:
 
 
 @pytest.fixture
-def restic(access: Access) -> Restic:
+def restic(access: Access, server: RestServerProcess) -> Restic:
     """restic at a new repository."""
     restic = Restic(access, timeout=60)
     restic.init()
+    make_keys_cheap(server.data / access.server.repository_path, PASSWORD)
     return restic
 
 

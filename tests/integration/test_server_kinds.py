@@ -27,7 +27,7 @@ from runner.harness import Project
 from runner.leaks import leaks_in, watched_command_lines
 from sampling import sampled
 
-pytestmark = [pytest.mark.integration, pytest.mark.soak]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.soak_suite("server_kinds")]
 
 NAMESPACE = "it-kinds"
 DATABASE_MB = 16

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._endpoint import Endpoint
 from ansible_collections.community.che.plugins.module_utils._database._errors import ProbeFailed
+from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions
 from ansible_collections.community.che.plugins.module_utils._database._probe import (
     ServerFacts,
     parse_probe_log,
@@ -38,8 +41,8 @@ def endpoint(server: PostgresServer, database: str = "dbche") -> Endpoint:
     return Endpoint("127.0.0.1", server.port, database, OWNER, OWNER_PASSWORD)
 
 
-def probe(place: Endpoint, folder: Path, shell: str = "dash") -> ServerFacts:
-    plan = probe_job(place, DatabaseBed.options())
+def probe(place: Endpoint, folder: Path, shell: str = "dash", options: JobOptions | None = None) -> ServerFacts:
+    plan = probe_job(place, options or DatabaseBed.options())
     with JobProcess(plan, folder / "job", shell_folder(folder, shell)) as job:
         job.wait()
         return parse_probe_log(job.log)
@@ -143,3 +146,15 @@ def test_a_server_that_can_t_be_asked_says_why(
     assert message in caught.value.what
     assert advice in caught.value.next_step
     assert OWNER_PASSWORD not in str(caught.value)
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    """As one that hangs, or whose answers are lost on the way."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = Endpoint("127.0.0.1", silent.getsockname()[1], "dbche", OWNER, OWNER_PASSWORD, is_far=True)
+        began = time.monotonic()
+        with pytest.raises(ProbeFailed) as caught:
+            probe(place, tmp_path, options=DatabaseBed.options(connect_seconds=2))
+    assert time.monotonic() - began < 30
+    assert "timeout expired" in caught.value.what
+    assert "Check that the server runs" in caught.value.next_step

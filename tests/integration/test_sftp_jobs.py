@@ -27,6 +27,8 @@ from integration.job_process import JobProcess, await_true, wrapper
 from integration.rest_server import tool
 from integration.sftp_server import SftpServerProcess, make_key
 
+pytestmark = pytest.mark.soak_suite("sftp_jobs")
+
 LARGE = """CREATE TABLE large (id int PRIMARY KEY, text text);
 INSERT INTO large SELECT n, (SELECT string_agg(md5(random()::text || n || m), '') FROM generate_series(1, 100) AS m)
 FROM generate_series(1, 15000) AS n;"""

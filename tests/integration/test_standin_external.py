@@ -18,7 +18,7 @@ from integration.private_operator import PrivateOperator
 from integration.s3_server import address_for_pods
 from kubernetes.client import CoreV1Api
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("standin_external")]
 
 SECRET = "corporate-credentials"
 IDENTITY_SECRET = "corporate-identity"

@@ -33,7 +33,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 from ansible_collections.community.che.plugins.module_utils._server._configure import ServerRequest
 from ansible_collections.community.che.plugins.module_utils._server._configure import apply as configure
 from ansible_collections.community.che.plugins.module_utils._server._options import DEFAULT_NAME
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import catalogue, resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, catalogue, resolve
 from ansible_collections.community.che.plugins.module_utils._upkeep import _retention
 from ansible_collections.community.che.plugins.module_utils._upkeep._password import change_password
 from ansible_collections.community.che.plugins.module_utils._upkeep._policy import COUNTS, SPANS
@@ -316,7 +316,7 @@ def test_a_lost_file_is_found_without_reading_data_and_named(made: Made, shelf: 
 
 
 def test_a_lost_part_is_found(made: Made, shelf: Shelf) -> None:
-    newest = resolve(catalogue(shelf.snapshots()), made.third)
+    newest = resolve(catalogue(shelf.snapshots()), made.third, Whose(NAMESPACE))
     (objects,) = (part.snapshot for part in newest.parts if part.kind == "installation")
     shelf.restic.forget_ids([objects])
 

@@ -26,6 +26,7 @@ from ansible_collections.community.che.plugins.module_utils._repository._server 
 from ansible_collections.community.che.plugins.module_utils._repository._snapshots import Snapshot
 from ansible_collections.community.che.plugins.module_utils._server._options import ServerOptions
 from ansible_collections.community.che.plugins.module_utils._snapshot._tags import part_tags
+from integration.repository_keys import make_keys_cheap
 from integration.rest_server import SERVER_PASSWORD, USERNAME, Authority, RestServerProcess
 from unit.che_objects import dump_log, install
 from unit.fake_api import FakeApi
@@ -72,6 +73,7 @@ class Shelf:
         shelf = cls(server, Access(where, PASSWORD, UserAndPassword(USERNAME, SERVER_PASSWORD), authority.certificate))
         install(shelf.api)
         Restic(shelf.access, timeout=60).init()
+        make_keys_cheap(shelf.folder, PASSWORD)
         return shelf
 
     def copied(self, path: str) -> Shelf:
