@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure everything, and write the page in the docs: ``python -m benchmarks [--long]``.
+"""Measure everything, and write the page in the docs: ``python -m benchmarks``.
 
 With ``--only`` one part is measured, and the page's other sections stay as they are. It fails when a floor is broken,
 and says which.
@@ -21,8 +21,7 @@ from integration.che_bed import BackupServer, Cluster, Home, installation, manif
 from benchmarks import dump, load, moves, objects, outage, plans, writes
 from benchmarks.table import Row, verdict, write_section
 
-OUTAGES = (10, 100)
-LONG_OUTAGES = (*OUTAGES, 1000)
+OUTAGES = (10, 100, 1000)
 MOVES = (3, 30, 300)
 
 
@@ -72,21 +71,20 @@ class Bench:
 
     def outages(self) -> list[Row]:
         """The cut-over of databases of several sizes."""
-        sizes = LONG_OUTAGES if self.wanted.long else OUTAGES
-        return outage.measure(self.cluster, self.server, f"{self.namespace}-outage", sizes)
+        return outage.measure(self.cluster, self.server, f"{self.namespace}-outage", OUTAGES)
 
     def moves(self) -> list[Row]:
         """Databases of several sizes that move to another server."""
         return moves.measure(self.cluster, self.server, f"{self.namespace}-move", MOVES)
 
 
-# Each part of the run: its section of the page, and what measures it.
-PARTS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
-    "database": ("A database", Bench.database),
-    "objects": ("Many objects", Bench.objects),
-    "outages": ("The cut-over", Bench.outages),
-    "moves": ("The move to another server", Bench.moves),
-    "stages": ("A small installation, stage by stage", Bench.stages),
+# Each part of the run: its section of the page, what measures it, and what has to be known to read that.
+PARTS: dict[str, tuple[str, Callable[[Bench], list[Row]], str]] = {
+    "database": ("A database", Bench.database, ""),
+    "objects": ("Many objects", Bench.objects, writes.NOTE),
+    "outages": ("The cut-over", Bench.outages, outage.NOTE),
+    "moves": ("The move to another server", Bench.moves, moves.NOTE),
+    "stages": ("A small installation, stage by stage", Bench.stages, ""),
 }
 
 
@@ -94,7 +92,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition(":")[0])
     parser.add_argument("--database-mb", type=int, default=500)
     parser.add_argument("--objects", type=int, default=1000)
-    parser.add_argument("--long", action="store_true", help="also the outage of a database of 1 GB")
     parser.add_argument("--only", choices=PARTS, help="measure this part alone")
     parser.add_argument("--namespace", default="benchmarks", help="what the names of all namespaces begin with")
     wanted = parser.parse_args()
@@ -102,13 +99,13 @@ def main() -> None:
     name = f"{wanted.namespace}-backup-server"
     bench = Bench(cluster, BackupServer.up(cluster, name), wanted.namespace, wanted)
     machine = f"{os.cpu_count()} cores, everything (cluster, database, backup server) on one machine"
-    titles = [title for title, _measure in PARTS.values()]
+    titles = [title for title, _measure, _note in PARTS.values()]
     rows: list[Row] = []
     for part in [wanted.only] if wanted.only else PARTS:
-        title, measure = PARTS[part]
+        title, measure, note = PARTS[part]
         measured = measure(bench)
         # As soon as it is measured: the next part may fail.
-        write_section(title, titles, measured, machine)
+        write_section(title, titles, measured, machine, note)
         rows += measured
     server.down(cluster, name)
     sys.exit(verdict(rows) or 0)

@@ -37,6 +37,10 @@ def measure(cluster: Cluster, namespace: str, repository: dict[str, Any], megaby
         all_by_hand.append(_by_hand(cluster, installation, jobs.new_access(repository, f"hand{number}"), number))
         all_ours.append(_ours(cluster, installation, jobs.new_access(repository, f"ours{number}"), number))
     ours, by_hand = (min(measured, key=lambda one: one.seconds["dump"]) for measured in (all_ours, all_by_hand))
+    return _rows(ours, by_hand, megabytes)
+
+
+def _rows(ours: Measured, by_hand: Measured, megabytes: int) -> list[Row]:
     what = f"database of {megabytes} MB"
     memory = f"{ours.memory:.0f}, by hand {by_hand.memory:.0f}"
     return [

@@ -16,7 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._dump import
 from ansible_collections.community.che.plugins.module_utils._backup._installation import Installation
 from ansible_collections.community.che.plugins.module_utils._backup._request import JobChoices
 from ansible_collections.community.che.plugins.module_utils._database._job import JobOptions, JobPlan
-from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._jobs import run_job
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._repository._access import Access
@@ -55,12 +55,25 @@ def new_access(repository: dict[str, Any], suffix: str) -> Access:
     return access
 
 
+def server_of(installation: Installation) -> Object:
+    """The Deployment of the server of the installation's one database.
+
+    Raises:
+        RuntimeError: It is gone.
+    """
+    (database,) = installation.databases
+    found = installation.deployment(database.deployment)
+    if found is None:
+        raise RuntimeError(f"there is no Deployment {database.deployment}")
+    return found
+
+
 def options_for(cluster: Cluster, installation: Installation, run: str) -> tuple[JobOptions, Deadline]:
     """How a Job beside the installation's one database runs, and until when."""
-    (database,) = installation.databases
     deadline = Deadline(SECONDS)
     choices = JobChoices(RESTIC_IMAGE, None, (), None)
-    return job_options(cluster, installation.deployment(database.deployment), run, choices, deadline), deadline
+    namespace = installation.che_cluster.namespace
+    return job_options(cluster, namespace, server_of(installation), run, choices, deadline), deadline
 
 
 def run(cluster: Cluster, plan: JobPlan, deadline: Deadline, script: str, by_hand: str = "") -> str:

@@ -89,8 +89,8 @@ def measure(cluster: Cluster, namespace: str, repository: dict[str, Any], megaby
     access = jobs.new_access(repository, "load")
     plan, deadline = dump.plan_of(cluster, installation, access, "benchmark-load")
     dumped = parse_dump_log(jobs.run(cluster, plan, deadline, "dump.sh"))
-    psql = PodPsql(cluster, installation.deployment(database.deployment))
-    facts = read_facts(psql, database.name)
+    psql = PodPsql(cluster, jobs.server_of(installation))
+    facts = read_facts(psql, database.name, database.user)
     if facts is None:
         raise RuntimeError("the installation's database is gone")
     loads = Loads(cluster, installation, access, dumped, psql, facts)
@@ -99,6 +99,10 @@ def measure(cluster: Cluster, namespace: str, repository: dict[str, Any], megaby
         all_by_hand.append(loads.once(BY_HAND))
         all_ours.append(loads.once())
     ours, by_hand = (min(measured, key=lambda one: one.seconds["load"]) for measured in (all_ours, all_by_hand))
+    return _rows(ours, by_hand, megabytes)
+
+
+def _rows(ours: Measured, by_hand: Measured, megabytes: int) -> list[Row]:
     what = f"database of {megabytes} MB"
     memory = f"{ours.memory:.0f}, by hand {by_hand.memory:.0f}"
     return [

@@ -23,6 +23,10 @@ import yaml
 from benchmarks.table import Row
 
 ROUNDS = 7
+MOST = 1.2
+# Once per backup, however many objects there are, the API server is asked what it serves and for objects of other
+# kinds, which nobody does by hand. Work that is done twice for each object would take more than that.
+SLACK = 0.06
 PAGE = 500
 KINDS = {"secrets": "Secret", "configmaps": "ConfigMap", "persistentvolumeclaims": "PersistentVolumeClaim"}
 NOISE = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "ownerReferences", "generation")
@@ -40,8 +44,12 @@ def measure(namespace: str, extra: int) -> list[Row]:
                 measured.append(_in_a_process(way, namespace, folder, names))
     ours = min(results["ours"], key=lambda result: result["seconds"])
     bare = min(results["bare"], key=lambda result: result["seconds"])
+    return _rows(ours, bare, extra)
+
+
+def _rows(ours: dict[str, float], bare: dict[str, float], extra: int) -> list[Row]:
     memory = f"{ours['memory']:.0f}, by hand {bare['memory']:.0f}"
-    return [Row(f"listing and saving {extra} extra objects", ours["seconds"], bare["seconds"], 1.2, memory)]
+    return [Row(f"listing and saving {extra} extra objects", ours["seconds"], bare["seconds"], MOST, memory, SLACK)]
 
 
 def _in_a_process(way: str, namespace: str, folder: Path, names: Path) -> dict[str, float]:

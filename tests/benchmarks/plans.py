@@ -38,10 +38,16 @@ def measure(home: Home, count: int) -> list[Row]:
     (backup,) = home.backups()
     (parts,) = (found["parts"] for found in home.backups(id=backup["id"]))
     snapshot = next(part["snapshot"] for part in parts if part["kind"] == "installation")
-    rows = [_row(home, f"plan of {count} extra objects, all there", backup["id"], snapshot, 0)]
+    all_there, none_there = names(count)
+    rows = [_row(home, all_there, backup["id"], snapshot, 0)]
     remove_extra(home.cluster, home.namespace, count)
-    rows.append(_row(home, f"plan of {count} extra objects, all to be created", backup["id"], snapshot, count))
+    rows.append(_row(home, none_there, backup["id"], snapshot, count))
     return rows
+
+
+def names(count: int) -> tuple[str, str]:
+    """What the two rows are called."""
+    return f"plan of {count} extra objects, all there", f"plan of {count} extra objects, all to be created"
 
 
 def _row(home: Home, what: str, seal: str, snapshot: str, missing: int) -> Row:

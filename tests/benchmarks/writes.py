@@ -32,6 +32,14 @@ PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
 # 0.8 of the rate by hand.
 MOST = 1.25
 
+NOTE = """
+A restore's POSTs are timed inside its own writing, from the first to the end of the last; the limit of 1.25 is 0.8
+of the rate by hand. Before them it looks for what is there and has the API server check every object in a dry run:
+so the whole is held to the same limit against dry runs and POSTs by hand, and only shown against POSTs alone. The
+plans are only shown, too: they are whole runs of the module, held against no more than the reads and dry runs of
+one.
+"""
+
 Object = dict[str, Any]
 
 
