@@ -36,9 +36,11 @@ options:
       - How the server is spoken to, in PostgreSQL's own words for C(sslmode).
       - Only V(verify-ca) and V(verify-full) make sure whose server it is, all others bring a warning; V(verify-full)
         holds its name against its certificate as well.
+      - Whatever verifies less has to be asked for by name, each time. A task that leaves this out has the server
+        verified.
     type: str
     choices: [disable, prefer, require, verify-ca, verify-full]
-    default: prefer
+    default: verify-full
   ca_certificate:
     description: The certificates of the authorities that may have signed the server's own, as PEM.
     type: str

@@ -95,4 +95,11 @@ options:
       identity_provider:
         description: The URL of the identity provider there.
         type: str
+      database_hosts:
+        description:
+          - New hosts of an external database by old ones, as the CheCluster names them. Its Secret is restored as it
+            was, so the server there has to know that login.
+          - On another cluster and under another name of the namespace the old one blocks the restore, as two
+            installations can't share a database. Map it to itself where the old installation is gone for good.
+        type: dict
 """

@@ -27,7 +27,10 @@ extends_documentation_fragment:
   - community.che.backup_server.reference
 options:
   id:
-    description: The backup to verify. V(latest), V(all), or the full or short id of a backup or of a part.
+    description:
+      - The backup to verify. V(latest), V(all), or the full or short id of a backup or of a part.
+      - V(latest) is the newest complete one of O(namespace). Where that has no Che and no backup, it is the
+        newest of the only other namespace.
     type: str
     default: latest
   read_data:
@@ -106,6 +109,9 @@ backups:
       sample: 5b8c2f0f
     run_id:
       description: The run that made it; empty for V(legacy) ones.
+      type: str
+    namespace:
+      description: The namespace of Che that it is of; empty for V(legacy) ones.
       type: str
     created:
       description: When it was made.

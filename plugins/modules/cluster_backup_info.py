@@ -25,8 +25,8 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - Tell only of this backup, with what its manifest says. V(latest), or the full or short id of a backup or of
-        a part.
+      - Tell only of this backup, with what its manifest says. V(latest), the newest complete one of
+        O(namespace) as M(community.che.cluster_restore) knows it, or the full or short id of a backup or of a part.
     type: str
   run_id:
     description: Tell of the run of this name.
@@ -100,6 +100,11 @@ backups:
     safety:
       description: Whether a restore made it of what was there before. It is restored by its id, never as V(latest).
       type: bool
+    namespace:
+      description:
+        - The namespace of Che that it is of, by which the backups of installations that share a repository are told
+          apart. Empty for V(legacy) ones.
+      type: str
     created:
       description: When it was made.
       type: str
@@ -115,9 +120,6 @@ backups:
       type: int
     che_version:
       description: The version of Che that was backed up. Only with O(id).
-      type: str
-    namespace:
-      description: The namespace that was backed up. Only with O(id).
       type: str
     objects:
       description: The objects in it. Only with O(id).

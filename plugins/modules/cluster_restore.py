@@ -37,20 +37,35 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - The full or short id of a backup or of one of its parts, or V(latest), the newest complete backup.
+      - The full or short id of a backup or of one of its parts, or V(latest), the newest complete backup of
+        O(namespace).
+      - Where O(namespace) has no backup, V(latest) is the newest of the only other namespace that has one, when no Che
+        is there or O(mappings) has C(namespace). Where it is not clear whose backup is meant the task fails, and asks
+        for an id.
       - Safety backups of restores don't count as the latest, so that a restore which is run again brings back the same.
     type: str
     default: latest
+  che_cluster:
+    description:
+      - Name of the CheCluster. By default that of the backup.
+      - A backup of another one is refused, as long as its CheCluster is restored. Where that is left out by O(parts),
+        O(kinds) or O(names), this is the one that is there and stays as it is. By default it is that of the backup,
+        or else the only one.
+      - A restore that is unfinished is refused too when it is about another one.
+    type: str
   safety_backup:
     description:
       - Back up what is there now before anything is changed. Where there is nothing left to back up, the stage says
         so.
+      - With V(false) a restore goes past what keeps that from being saved, such as a lost Secret with a database's
+        credentials. What is there now is in no backup then.
     type: bool
     default: true
   state:
     description:
       - V(restored) restores the backup, or goes on with a restore that was interrupted.
-      - V(aborted) puts back what was there before a restore that is not committed.
+      - V(aborted) puts back what was there before a restore that is not committed. It goes by the plan that the restore
+        has stored in the repository; the backup that was restored may be gone, or damaged.
     type: str
     choices: [restored, aborted]
     default: restored
@@ -74,7 +89,11 @@ options:
     version_added: 0.2.0
 attributes:
   diff_mode:
-    description: Returns what changes in each object; for Secrets only digests of what they hold.
+    description:
+      - Returns what changes in each object; for Secrets, and for secrets in other objects, only digests of them.
+      - A CheCluster holds secrets where a property or a variable is called as they are, as C(CLIENTSECRET) or
+        C(SMTP_PASS). In texts of any object those are the credentials of URLs, and what is called so within them.
+      - In check mode the whole plan comes first, in words, with what stays as it is and all that was looked at.
     support: full
   idempotent:
     description:
@@ -385,7 +404,9 @@ resumed:
   type: bool
   version_added: 0.2.0
 aborted:
-  description: The restore that was aborted; empty when there was none.
+  description:
+    - The restore that was aborted; empty when there was none. RV(id) is the backup that it restored, also when that is
+      gone.
   returned: success, with O(state=aborted)
   type: str
   version_added: 0.2.0
@@ -414,12 +435,22 @@ verified:
     large_objects:
       description: How many large objects.
       type: int
+    how:
+      description: For the objects and for each database a sentence, how and when it was compared, or that it was not.
+      type: list
+      elements: str
+      version_added: 0.2.0
 outage_seconds:
   description:
-    - From the moment that the first database was closed for its swap until Che was ready again; V(0) when none was
-      swapped.
+    - From the moment that the first database was closed for its swap until Che was ready again.
+    - V(0) when none was swapped. Che may have been started anew all the same, which is not measured then. Its operator
+      does that when the CheCluster changes, and the restore when the password of a database that stays does.
     - An interruption in between counts too.
-  returned: success
+    - With O(state=aborted), and of a restore that has put everything back by itself, all until Che was ready with what
+      was there before. It counts from where the restore had closed the first database. Where Che was ready with what
+      was restored, it counts from where the way back has closed one. V(0) when none was closed.
+    - Where Che was not ready before the restore either, it counts until its databases are open.
+  returned: success, and when a restore that failed has put everything back
   type: float
 duration:
   description: How long the run took, in seconds.

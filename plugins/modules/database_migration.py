@@ -30,6 +30,11 @@ description:
     it used before. What was written since Che came to the new server stays there; on the operator's own server under
     another name, which a warning tells.
   - The databases that were left stay where they are, closed for writing, also once it is committed.
+  - After the commit the way back is another migration, and PostgreSQL has a say in that. A database goes to the same or
+    a newer major version; to an older one only from 13, 14 or 15, and only to 12 or later. So nothing leads from 10 or
+    later back to 9.6, and from 16 or later to anything older. Where the server that is left would not take its data
+    back, the check V(way back) warns of it before anything is done; until the commit O(state=aborted) goes back all the
+    same.
   - Neither a restore nor another migration can work on the same namespace at the same time.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -42,7 +47,8 @@ options:
   to:
     description:
       - V(external) for a server that O(database_host) names.
-      - V(embedded) for the server that Che's operator runs. It has to be there still.
+      - V(embedded) for the server that Che's operator runs. It has to be there still, and of a version that takes what
+        the other server holds.
     type: str
     choices: [external, embedded]
     default: external
@@ -50,6 +56,9 @@ options:
     description:
       - V(migrated) moves the databases, or goes on with a migration that was interrupted.
       - V(aborted) brings Che back to the databases from before a migration that is not committed.
+      - Where the CheCluster was deleted meanwhile, V(aborted) opens the databases from before for writing as far as
+        they can be reached, ends the migration, and warns of what is left where. It empties nothing then. The same goes
+        for a Che that was updated meanwhile to a version without a database.
     type: str
     choices: [migrated, aborted]
     default: migrated
@@ -61,7 +70,8 @@ options:
     default: false
   id:
     description:
-      - The full or short id of a backup, or V(latest), whose databases are loaded instead of the present ones.
+      - The full or short id of a backup, or V(latest), the newest complete one of O(namespace), whose databases are
+        loaded instead of the present ones.
       - This is how a database on another server is restored, into one that is empty and has a name of its own. What Che
         has used until then is closed for writing where that can be done, and stays.
       - Only with O(to=external).
@@ -72,6 +82,13 @@ options:
         is lost.
     type: bool
     default: true
+  beside_legacy:
+    description:
+      - Allow a migration whose backup goes into a repository that holds snapshots of the old Che operator. Its restore
+        takes the last snapshot by default, which would then be one of this collection.
+      - Asked when a migration begins; one that has begun is gone on with and aborted without it.
+    type: bool
+    default: false
   database_host:
     description:
       - The server's name or address, as pods of the namespace resolve it.
@@ -89,7 +106,7 @@ options:
   credentials_secret:
     description:
       - A Secret of the namespace with the keys C(user) and C(password); the role owns the database.
-      - Needed for O(to=external); for O(to=embedded) by default the operator's own.
+      - Needed for O(to=external); for O(to=embedded) by default the operator's own, V(postgres-credentials).
     type: str
   identity_secret:
     description:
@@ -101,7 +118,7 @@ options:
     description: How another server is spoken to; see O(community.che.external_database#module:tls).
     type: str
     choices: [disable, prefer, require, verify-ca, verify-full]
-    default: prefer
+    default: verify-full
   ca_certificate:
     description: The certificates of the authorities that may have signed the other server's own, as PEM.
     type: str
@@ -196,7 +213,9 @@ run_id:
   returned: always
   type: str
 checks:
-  description: What was looked at, as M(community.che.external_database_check) returns it.
+  description:
+    - What was looked at, as M(community.che.external_database_check) returns it.
+    - V(way back) among them says whether another migration could bring the databases back; not with O(id).
   returned: success, with O(state=migrated)
   type: list
   elements: dict
@@ -227,6 +246,16 @@ aborted:
   description: The migration that was aborted; empty when there was none.
   returned: success, with O(state=aborted)
   type: str
+che_cluster_lost:
+  description: Whether there was no CheCluster any more to bring back, so that the warnings say what is left where.
+  returned: success, with O(state=aborted)
+  type: bool
+database_outgrown:
+  description:
+    - Whether Che was updated meanwhile to a version that has no database, 7.62 or later, so that the migration was only
+      ended. The warnings say what is left where.
+  returned: success, with O(state=aborted)
+  type: bool
 stages:
   description: The stages that the run went through, each with name, message, started and seconds.
   returned: always

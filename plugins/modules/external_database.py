@@ -50,7 +50,10 @@ options:
         can't be told.
     type: str
   leave_data:
-    description: Let Che go to another database without what it holds in the present one.
+    description:
+      - Let Che go to another database without what it holds in the present one.
+      - An identity provider that is set up already can't begin anew, as its operator sets it up only once. Its database
+        must not be empty there.
     type: bool
     default: false
 attributes:
@@ -83,6 +86,8 @@ EXAMPLES = r"""
     namespace: eclipse-che
     database_host: postgres.example.com
     credentials_secret: che-database
+    tls: verify-full
+    ca_certificate: "{{ lookup('ansible.builtin.file', 'corporate-ca.crt') }}"
     api_version: v1
     che_version: 7.42.0
   register: settings
@@ -112,7 +117,9 @@ installation:
         The Secret that opens the database that Che uses now; empty where the CheCluster holds the credentials itself.
       type: str
     identity_provider:
-      description: Whether its operator runs an identity provider, whose database goes along.
+      description: >-
+        Whether its operator runs an identity provider, whose database goes along. Where there is no CheCluster yet,
+        whether that of O(che_version) does, unless the new CheCluster says otherwise.
       type: bool
     identity_secret:
       description: The Secret that opens the identity provider's database now; empty where there is none.
@@ -122,6 +129,9 @@ installation:
       type: bool
     moves:
       description: Whether Che uses another database than this one now; V(false) where there is no CheCluster yet.
+      type: bool
+    identity_moves:
+      description: Whether its identity provider uses one on another server now; V(false) where there is none.
       type: bool
     migration:
       description: The migration that is unfinished, or waits for its commit; empty where there is none.

@@ -27,6 +27,19 @@ options:
     description: Fail when the database holds tables, functions or other things already.
     type: bool
     default: false
+  in_use:
+    description:
+      - Whether Che works with the database already. Too few free connections are no more than a warning then.
+      - M(community.che.external_database) finds that out by itself.
+    type: bool
+    default: false
+  login:
+    description:
+      - Whether to log in. V(false) looks no further than whether pods of the namespace reach the server as O(tls) asks,
+        and whether it has a connection left and a rule for O(database_user), up to where it asks for a password.
+      - Neither the role, nor the database, nor O(credentials_secret) need be there for that.
+    type: bool
+    default: true
 attributes:
   check_mode:
     details: In check mode no Job is made, so that nothing is known of the server.
@@ -67,7 +80,7 @@ checks:
   elements: dict
   contains:
     name:
-      description: What was looked at, such as V(tls) or V(rights).
+      description: What was looked at, such as V(tls) or V(rights); V(reachable) alone where nobody logged in.
       type: str
     result:
       description: V(passed), V(warned), V(blocked), or V(unknown) in check mode.
@@ -82,7 +95,7 @@ checks:
       description: What to do about it.
       type: str
 server:
-  description: What was found. Empty in check mode.
+  description: What was found. Empty in check mode, and where nobody logged in.
   returned: success, and when the database will not do
   type: dict
   contains:
@@ -154,24 +167,17 @@ server:
       type: float
 """
 
-from ansible_collections.community.che.plugins.module_utils._argspec import (
-    ArgumentSpec,
-    common_spec,
-)
+from ansible_collections.community.che.plugins.module_utils._argspec import common_spec
 from ansible_collections.community.che.plugins.module_utils._argspec_databases import (
     database_check_spec,
+    database_look_spec,
     external_database_spec,
 )
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
 from ansible_collections.community.che.plugins.module_utils._external_database._request import CheckRequest
 from ansible_collections.community.che.plugins.module_utils._module import CheModule
 
-SPEC = (
-    common_spec()
-    + external_database_spec()
-    + database_check_spec()
-    + ArgumentSpec({"empty": {"type": "bool", "default": False}})
-)
+SPEC = common_spec() + external_database_spec() + database_check_spec() + database_look_spec()
 
 
 def main() -> None:

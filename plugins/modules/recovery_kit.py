@@ -15,6 +15,8 @@ description:
   - Writes one file, encrypted with Ansible's vault, that opens the backups when the cluster is lost, and with it the
     Secrets that opened them. It holds the server, its CA certificate and its credentials, the repository password, the
     newest complete backups, and the commands to run.
+  - The commands restore what a restore takes unasked, the newest complete backup of O(namespace), and never what an
+    earlier restore saved of the state that it replaced.
   - The file is a file of variables. On a machine with Ansible, this collection and restic, it is given to the playbooks
     as it is, with C(-e @kit.yml --ask-vault-pass).
   - Keep it and the vault's password apart from the cluster, and make it anew after each change of a password, and
@@ -46,6 +48,31 @@ options:
     description: How many of the newest complete backups the kit names.
     type: int
     default: 10
+  restic_image:
+    description:
+      - The image that brings restic into the Jobs of a restore, as C(restic_image) of M(community.che.cluster_restore).
+      - Give it, and the others, where the cluster of a recovery reaches no registry but a mirror. Left out, the kit
+        says nothing of it, and a restore uses its own default.
+    type: str
+    version_added: 0.2.0
+  rclone_image:
+    description: The image that brings rclone into these Jobs, for a backup server of kind SFTP alone.
+    type: str
+    version_added: 0.2.0
+  database_image:
+    description: The image that these Jobs run in. Left out, it is the one that the database itself runs.
+    type: str
+    version_added: 0.2.0
+  image_pull_secrets:
+    description: Names of Secrets that these Jobs pull their images with. They have to be there before the restore.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  run_as_user:
+    description: User id of these Jobs. Left out, it is the database's own.
+    type: int
+    version_added: 0.2.0
 attributes:
   diff_mode:
     description: Shows what the kit says about the server and its backups, never what opens them.
@@ -92,6 +119,10 @@ backup_server:
   description: The server, with its name in the cluster, its repository, and why it was chosen.
   returned: success
   type: dict
+id:
+  description: The id of the backup that the kit's commands restore, one of RV(backups).
+  returned: success
+  type: str
 backups:
   description: The backups that the kit names, newest first.
   returned: success
@@ -101,6 +132,12 @@ backups:
     id:
       description: The backup's id.
       type: str
+    namespace:
+      description: The namespace of Che that it is of.
+      type: str
+    safety:
+      description: Whether a restore made it of what was there before.
+      type: bool
     created:
       description: When it was made.
       type: str

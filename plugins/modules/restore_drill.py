@@ -21,7 +21,8 @@ description:
     dry run. To store them would set up a second Che, or provision storage.
   - Databases are loaded by a Job into new databases on the live server, as by a restore, compared with what was
     counted at the backup, handed over to the role that Che connects as, and dropped. They never take the place of
-    another database. Where no server runs for one, it is skipped and the verdict says so.
+    another database. One for which Che's operator runs no server here is skipped, and the verdict says so. That goes
+    for a database on another server, too.
   - For the time of the drill the Secrets of the backup are in a second namespace. The drill makes it, binds no role in
     it, and removes it at its end, also after a failure and when the task is told to stop. What a drill that was killed
     has left is removed by the next one.
@@ -37,8 +38,11 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - The full or short id of a backup or of one of its parts, or V(latest), the newest complete backup.
-      - Safety backups of restores don't count as the latest.
+      - The full or short id of a backup or of one of its parts, or V(latest), the newest complete backup of
+        O(namespace).
+      - Safety backups of restores don't count as the latest. Where O(namespace) has no Che and no backup, the backups
+        of the only other namespace do.
+      - A backup of another namespace is refused beside a living installation, unless it was made on another cluster.
     type: str
     default: latest
   scratch_namespace:
@@ -90,14 +94,23 @@ RETURN = r"""
 verdict:
   description:
     - V(passed) when everything of the backup was restored or validated, and is what was saved.
-    - V(objects only) when a database could not be loaded for want of a server, or because the room on its volume can't
-      be seen. RV(not_verified) says why.
+    - V(objects only) when a database was not loaded, as Che's operator runs no server for it here, or as the room on
+      its volume can't be seen. RV(not_verified) says why.
     - V(failed) otherwise; the task fails then. Empty in check mode.
   returned: success, and when the drill fails
   type: str
   sample: passed
 backup:
   description: The id of the backup; empty when the drill failed before it was found.
+  returned: success, and when the drill fails
+  type: str
+backup_namespace:
+  description: The namespace of Che that the backup is of.
+  returned: success, and when the drill fails
+  type: str
+  sample: eclipse-che
+backup_cluster_id:
+  description: The uid of the namespace C(kube-system) where the backup was made; empty when that is unknown.
   returned: success, and when the drill fails
   type: str
 backup_server:

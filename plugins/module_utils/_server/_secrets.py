@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
@@ -22,7 +22,9 @@ class SecretError(CheError):
     """A Secret is missing, or lacks a key."""
 
 
-def read_secret(cluster: Cluster, namespace: str, name: str, purpose: str) -> dict[str, str]:
+def read_secret(
+    cluster: Cluster, namespace: str, name: str, purpose: str, needed: Collection[str] | None = None
+) -> dict[str, str]:
     """The decoded data of a Secret.
 
     Args:
@@ -30,6 +32,8 @@ def read_secret(cluster: Cluster, namespace: str, name: str, purpose: str) -> di
         namespace: The Secret's namespace.
         name: The Secret's name.
         purpose: What it is for, for the error message.
+        needed: The keys that have to be text, where somebody else may have put more into it, a keystore say, which is
+            left out where it is none; None for all of them.
 
     Raises:
         SecretError: It is missing or holds what is not text.
@@ -38,7 +42,14 @@ def read_secret(cluster: Cluster, namespace: str, name: str, purpose: str) -> di
     secret = cluster.find(SECRET, name, namespace)
     if secret is None:
         raise SecretError(f"The Secret with {purpose} is missing", on, "Create it, or name another one.")
-    return {key: _decoded(value, key, on) for key, value in (secret.get("data") or {}).items()}
+    found = {}
+    for key, value in (secret.get("data") or {}).items():
+        try:
+            found[key] = _decoded(value, key, on)
+        except SecretError:
+            if needed is None or key in needed:
+                raise
+    return found
 
 
 def _decoded(value: str, key: str, on: str) -> str:
