@@ -124,11 +124,13 @@ WHERE :'unportable';
 
 # pg_dump is restic's child, so that a dump that fails is a backup that fails. It connects with what is in the
 # environment and the password file. A fixed key keeps two dumps of the same data the same, byte for byte; what the key
-# protects from, the load keeps out with a random one of its own.
+# protects from, the load keeps out with a random one of its own. What it says goes to a file of its own: restic passes
+# on only what it has read of that before it sees its child end.
 SEND_SH = r"""
 . "$CHE_MOUNT/common.sh"
 stage=dump
 : >"$errors"
+: >"$CHE_SCRATCH/pg_dump.errors"
 echo 0 >"$CHE_SCRATCH/sent"
 set -- pg_dump --format=plain --no-password --no-owner --snapshot="$CHE_EXPORTED_SNAPSHOT" \
     --lock-wait-timeout="${CHE_LOCK_SECONDS}s"
@@ -138,10 +140,14 @@ if pg_dump --help | grep -q -e --restrict-key; then
 fi
 started=$(now)
 watched "$CHE_RESTIC" $CHE_RESTIC_OPTIONS backup --json --quiet --retry-lock 2m --host "$CHE_HOST" --tag "$CHE_TAGS" \
-    --stdin-filename "$CHE_DUMP_PATH" --stdin-from-command -- "$@" >"$CHE_SCRATCH/backup"
+    --stdin-filename "$CHE_DUMP_PATH" --stdin-from-command -- \
+    sh -c 'exec "$@" 2>"$CHE_SCRATCH/pg_dump.errors"' sh "$@" >"$CHE_SCRATCH/backup"
 status=$?
 echo $(($(now) - started)) >"$CHE_SCRATCH/sent_in"
-[ "$status" -eq 0 ] || fail "$status" "$errors"
+if [ "$status" -ne 0 ]; then
+    cat "$errors" >>"$CHE_SCRATCH/pg_dump.errors"
+    fail "$status" "$CHE_SCRATCH/pg_dump.errors"
+fi
 grep '"message_type":"summary"' "$CHE_SCRATCH/backup" >"$CHE_SCRATCH/summary" ||
     fail_with 1 'restic ended well but named no snapshot'
 echo 1 >"$CHE_SCRATCH/sent"
