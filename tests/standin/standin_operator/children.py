@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 def credentials(cluster: Object, password: str) -> list[Object]:
-    """Secrets that are generated once and never overwritten.
+    """Secrets that are generated once and never overwritten, where the CheCluster names them.
 
     Args:
         cluster: The CheCluster.
@@ -29,23 +29,41 @@ def credentials(cluster: Object, password: str) -> list[Object]:
     made = []
     for wanted in databases(cluster):
         if wanted.component == "postgres":
-            data = {"user": "pgche", "password": value}
-        else:
-            data = {
-                "database-name": "openvsx",
-                "database-user": "openvsx",
-                "database-password": value,
-                "openvsx-publisher-name": "openvsx-publisher",
-                "openvsx-publisher-token": f"{value}-publisher",
-                "openvsx-admin-name": "openvsx-admin",
-                "openvsx-admin-token": f"{value}-admin",
-            }
+            made.append(_che_credentials(wanted.secret, value))
+            continue
+        data = {
+            "database-name": "openvsx",
+            "database-user": "openvsx",
+            "database-password": value,
+            "openvsx-publisher-name": "openvsx-publisher",
+            "openvsx-publisher-token": f"{value}-publisher",
+            "openvsx-admin-name": "openvsx-admin",
+            "openvsx-admin-token": f"{value}-admin",
+        }
         made.append(_object("Secret", wanted.secret, wanted.component, stringData=data))
     if identity_secret(cluster) and not external(cluster):
-        made.append(
-            _object("Secret", identity_secret(cluster), "keycloak", stringData={"password": f"{value}-identity"})
-        )
+        made.append(_identity_credentials(identity_secret(cluster), value))
     return made
+
+
+def new_credentials(unnamed: Mapping[tuple[str, str], str], password: str) -> list[Object]:
+    """Secrets that are overwritten, because the CheCluster does not name them.
+
+    Args:
+        unnamed: See ``generation.unnamed_secrets``.
+        password: A fresh random password.
+    """
+    value = f"{SECRET_MARKER}-{password}"
+    make = {"database": _che_credentials, "auth": _identity_credentials}
+    return [make[section](name, value) for (section, _key), name in unnamed.items()]
+
+
+def _che_credentials(name: str, password: str) -> Object:
+    return _object("Secret", name, "postgres", stringData={"user": "pgche", "password": password})
+
+
+def _identity_credentials(name: str, password: str) -> Object:
+    return _object("Secret", name, "keycloak", stringData={"password": f"{password}-identity"})
 
 
 def infrastructure(cluster: Object) -> list[Object]:

@@ -118,8 +118,30 @@ def database_secret(section: Object) -> str:
     return str(section.get("chePostgresSecret") or section.get("credentialsSecretName") or "postgres-credentials")
 
 
+def unnamed_secrets(cluster: Object) -> dict[tuple[str, str], str]:
+    """The credentials' Secrets that a v1 CheCluster does not name, by section and key: their default names.
+
+    Che's operator takes such a CheCluster for a new one: it writes new passwords into these Secrets, also where they
+    exist or the database is somebody else's, and then names them. Whoever gives user and password of the database in
+    the spec itself, as old installations did, gets no Secret for it (``create.go``, later
+    ``default_values_reconciler.go``, of che-operator up to 7.42).
+    """
+    if generation(cluster) == "v2":
+        return {}
+    database, auth = (cluster["spec"].get(section, {}) for section in ("database", "auth"))
+    found = {}
+    plain = database.get("chePostgresUser") and database.get("chePostgresPassword")
+    if not database.get("chePostgresSecret") and not plain:
+        found["database", "chePostgresSecret"] = database_secret(database)
+    if identity_secret(cluster) and not auth.get("identityProviderPostgresSecret"):
+        found["auth", "identityProviderPostgresSecret"] = identity_secret(cluster)
+    return found
+
+
 def made_up_host(cluster: Object) -> str:
-    """The host of a v1 CheCluster that names none: of its namespace and its domain; empty without a domain."""
+    """The host of a v1 CheCluster that names none: of its namespace and its domain; empty without one, and in v2."""
+    if generation(cluster) == "v2":
+        return ""
     domain = cluster["spec"].get("k8s", {}).get("ingressDomain")
     return f"che-{cluster['metadata']['namespace']}.{domain}" if domain else ""
 

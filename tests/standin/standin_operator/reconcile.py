@@ -14,13 +14,11 @@ from typing import Any
 from . import children, status
 from .api import Api, ApiError
 from .generation import (
-    database_secret,
-    external,
     finalizers,
     generation,
-    identity_secret,
     is_an_operators_finalizer,
     made_up_host,
+    unnamed_secrets,
 )
 from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 
@@ -76,8 +74,9 @@ def reconcile(api: Api, cluster: Object) -> bool:
     if "deletionTimestamp" in cluster["metadata"]:
         _release(api, cluster)
         return False
-    _adopt(api, cluster)
-    return _round(_Namespace(api, cluster), cluster)
+    namespace = _Namespace(api, cluster)
+    _adopt(namespace, cluster)
+    return _round(namespace, cluster)
 
 
 class _Namespace:
@@ -122,6 +121,11 @@ class _Namespace:
             else:
                 self._correct(obj, present[name])
 
+    def overwrite(self, obj: Object) -> None:
+        """Creates an object, or puts it over the one that is there, whosever that is."""
+        if not self._create(obj):
+            self.api.request("PATCH", path(obj["kind"], self.name, obj["metadata"]["name"]), obj)
+
     def own(self, kind: str, name: str, patch: Object) -> None:
         """Patches an object that somebody else made, where it exists and differs."""
         try:
@@ -133,15 +137,18 @@ class _Namespace:
         if not _contains(current, patch):
             self.api.request("PATCH", path(kind, self.name, name), patch)
 
-    def _create(self, obj: Object) -> None:
+    def _create(self, obj: Object) -> bool:
+        """Returns whether it was not there: it may be without the operator's labels, for example after a restore."""
         metadata = {**obj["metadata"], "namespace": self.name, "ownerReferences": [self.owner]}
         if obj["kind"] == "Deployment":
             metadata["annotations"] = {SPEC_DIGEST: _digest(obj)}
         try:
             self.api.request("POST", path(obj["kind"], self.name), {**obj, "metadata": metadata})
         except ApiError as error:
-            if error.status != 409:  # it may be there without the operator's labels, for example after a restore
+            if error.status != 409:
                 raise
+            return False
+        return True
 
     def _correct(self, obj: Object, current: Object) -> None:
         target = path(obj["kind"], self.name, obj["metadata"]["name"])
@@ -175,37 +182,25 @@ def _round(namespace: _Namespace, cluster: Object) -> bool:
     return not not_available
 
 
-def _adopt(api: Api, cluster: Object) -> None:
+def _adopt(namespace: _Namespace, cluster: Object) -> None:
     """Finalizers, and the defaults that 7.42 and its predecessors write back into the spec."""
+    unnamed = unnamed_secrets(cluster)
+    for secret in children.new_credentials(unnamed, secrets.token_urlsafe(12)):
+        namespace.overwrite(secret)
     present = cluster["metadata"].get("finalizers", [])
     absent = [name for name in finalizers(cluster) if name not in present]
     patch: Object = {}
     if absent:
         # The resourceVersion makes it a conflict when somebody else wrote in between.
         patch["metadata"] = {"finalizers": present + absent, "resourceVersion": cluster["metadata"]["resourceVersion"]}
-    defaults = _defaults(cluster)
+    defaults = {section: {key: name} for (section, key), name in unnamed.items()}
+    host = made_up_host(cluster)
+    if host and not cluster["spec"].get("server", {}).get("cheHost"):
+        defaults["server"] = {"cheHost": host}
     if defaults:
         patch["spec"] = defaults
     if patch:
-        api.request("PATCH", _cluster_path(cluster), patch)
-
-
-def _defaults(cluster: Object) -> Object:
-    """What a v1 spec does not say yet: the host that the operator makes up, and the Secrets that it makes."""
-    spec = cluster["spec"]
-    missing: Object = {}
-    if generation(cluster) == "v2":
-        return missing
-    host = made_up_host(cluster)
-    if host and not spec.get("server", {}).get("cheHost"):
-        missing["server"] = {"cheHost": host}
-    if external(cluster):
-        return missing
-    if not spec.get("database", {}).get("chePostgresSecret"):
-        missing["database"] = {"chePostgresSecret": database_secret(spec.get("database", {}))}
-    if identity_secret(cluster) and not spec.get("auth", {}).get("identityProviderPostgresSecret"):
-        missing["auth"] = {"identityProviderPostgresSecret": identity_secret(cluster)}
-    return missing
+        namespace.api.request("PATCH", _cluster_path(cluster), patch)
 
 
 def _release(api: Api, cluster: Object) -> None:

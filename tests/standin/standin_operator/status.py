@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .generation import databases, generation, release
+from .generation import databases, generation, identity_secret, release
 from .names import CHE_VERSIONS
 
 Object = dict[str, Any]
@@ -51,6 +51,10 @@ def status_of(cluster: Object, not_available: list[str]) -> Object:
     if version == "v1":
         status["cheClusterRunning"] = "Available" if ready else "Unavailable"
         status["dbProvisioned"] = bool(databases(cluster)) and "postgres" not in not_available
+        if identity_secret(cluster):
+            # Never taken back: the operator sets an identity provider up once in a CheCluster's life.
+            was = cluster.get("status", {}).get("keycloakProvisioned", False)
+            status["keycloakProvisioned"] = was or "keycloak" not in not_available
     else:
         status["chePhase"] = "Active" if ready else "Inactive"
         status["gatewayPhase"] = "Established" if ready else "Initializing"

@@ -199,21 +199,6 @@ def test_che_is_not_ready_without_its_identity_provider() -> None:
     assert api.objects[CHE]["status"]["cheClusterRunning"] == "Unavailable"
 
 
-def test_the_default_secret_of_the_identity_database_is_written_back() -> None:
-    api = api_with("v1-keycloak")
-    del api.objects[CHE]["spec"]["auth"]["identityProviderPostgresSecret"]
-    rounds(api)
-    assert api.objects[CHE]["spec"]["auth"]["identityProviderPostgresSecret"] == "che-identity-postgres-secret"
-    assert api.objects[CHE]["spec"]["auth"]["openShiftoAuth"] is False
-
-
-def test_an_external_database_gets_no_default_written_back() -> None:
-    api = api_with()
-    api.objects[CHE]["spec"]["database"] = {"externalDb": True}
-    rounds(api)
-    assert api.objects[CHE]["spec"]["database"] == {"externalDb": True}
-
-
 def test_every_client_meets_the_restricted_standard() -> None:
     cluster = copy.deepcopy(settled("v1-keycloak", EXTERNAL).objects[CHE])
     clients = [obj for obj in children.components(cluster) if obj["metadata"]["name"] in ("che", "keycloak")]

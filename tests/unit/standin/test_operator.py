@@ -96,8 +96,9 @@ def test_a_round_without_a_change_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/managed-by": "che-operator"}])
-def test_existing_credentials_are_kept(labels: dict[str, str]) -> None:
+def test_existing_credentials_are_kept_where_they_are_named(labels: dict[str, str]) -> None:
     api = api_with()
+    api.objects[CHE]["spec"]["database"]["chePostgresSecret"] = "postgres-credentials"
     given = {"metadata": {"name": "postgres-credentials", "labels": labels}, "data": {"password": "b2xk"}}
     api.put(f"{SECRETS}/postgres-credentials", given)
     rounds(api, 2)
@@ -195,10 +196,49 @@ def test_the_finalizers_of_an_earlier_generation_go_as_well() -> None:
     assert api.objects[CHE]["metadata"]["finalizers"] == ["example.org/other"]
 
 
-def test_the_default_secret_is_written_back_into_a_v1_spec() -> None:
-    api = api_with()
+@pytest.mark.parametrize("external_database", [False, True])
+@pytest.mark.parametrize(
+    ("variant", "section", "key", "name"),
+    [
+        ("v1", "database", "chePostgresSecret", "postgres-credentials"),
+        ("v1-keycloak", "database", "chePostgresSecret", "postgres-credentials"),
+        ("v1-keycloak", "auth", "identityProviderPostgresSecret", "che-identity-postgres-secret"),
+    ],
+)
+def test_a_secret_that_a_v1_spec_does_not_name_is_overwritten_once_and_named(
+    variant: str, section: str, key: str, name: str, external_database: bool
+) -> None:
+    api = api_with(variant)
+    spec = api.objects[CHE]["spec"]
+    spec["database"]["externalDb"] = external_database
+    spec[section].pop(key, None)
+    api.put(f"{SECRETS}/{name}", {"metadata": {"name": name}, "stringData": {"password": "old"}})
     rounds(api)
-    assert api.objects[CHE]["spec"]["database"]["chePostgresSecret"] == "postgres-credentials"
+    written = api.objects[f"{SECRETS}/{name}"]["stringData"]["password"]
+    assert written.startswith(manifests.SECRET_MARKER)
+    assert spec[section][key] == name
+    rounds(api, 2)
+    assert api.objects[f"{SECRETS}/{name}"]["stringData"]["password"] == written
+
+
+def test_who_gives_the_password_in_the_spec_gets_no_secret_named() -> None:
+    api = api_with()
+    api.objects[CHE]["spec"]["database"] = {"chePostgresUser": "pgche", "chePostgresPassword": "plain"}
+    rounds(api)
+    assert "chePostgresSecret" not in api.objects[CHE]["spec"]["database"]
+
+
+def test_an_identity_provider_is_set_up_once_in_a_che_cluster_s_life() -> None:
+    api = api_with("v1-keycloak")
+    rounds(api)
+    assert api.objects[CHE]["status"]["keycloakProvisioned"] is False
+    for _ in range(2):
+        make_available(api)
+        rounds(api)
+    assert api.objects[CHE]["status"]["keycloakProvisioned"] is True
+    del api.objects[f"{DEPLOYMENTS}/keycloak"]
+    rounds(api)
+    assert api.objects[CHE]["status"]["keycloakProvisioned"] is True
 
 
 @pytest.mark.parametrize(
