@@ -9,6 +9,10 @@ Che has used the target. So that is never emptied here.
 
 from __future__ import annotations
 
+from ansible_collections.community.che.plugins.module_utils._backup._installation import (
+    find_che_cluster,
+    has_che_cluster,
+)
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import external_database, named_place
 from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database
@@ -16,14 +20,31 @@ from ansible_collections.community.che.plugins.module_utils._database._propertie
 from ansible_collections.community.che.plugins.module_utils._database._staging import names_for
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
+from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseLost
 from ansible_collections.community.che.plugins.module_utils._migration._places import find_place
+from ansible_collections.community.che.plugins.module_utils._migration._request import MigrationRequest
 from ansible_collections.community.che.plugins.module_utils._migration._source import reopen
 from ansible_collections.community.che.plugins.module_utils._migration._work import Work, end_jobs
 from ansible_collections.community.che.plugins.module_utils._run._journal import ABORT, COMMIT, JournalTaken
 
 
-def outgrown(che: CheCluster, che_version: str) -> str:
+def look_for_che(cluster: Cluster, request: MigrationRequest) -> tuple[CheCluster | None, str]:
+    """Find the CheCluster of a migration that was begun, and say what takes the ground from under it.
+
+    Returns:
+        The CheCluster, or None where it was deleted; and why there is nothing left to move, empty where there is.
+
+    Raises:
+        CheError: There are several, and none was named.
+    """
+    if not has_che_cluster(cluster, request.namespace):
+        return None, f"The namespace {request.namespace} has no CheCluster any more"
+    che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
+    return che, _outgrown(che, request.che_version)
+
+
+def _outgrown(che: CheCluster, che_version: str) -> str:
     """Say that a Che which was updated meanwhile goes by no database any more; empty where it does, or nobody knows.
 
     Args:

@@ -11,10 +11,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import told_about
-from ansible_collections.community.che.plugins.module_utils._backup._installation import (
-    find_che_cluster,
-    has_che_cluster,
-)
 from ansible_collections.community.che.plugins.module_utils._backup._repository import (
     open_repository,
     refuse_legacy_neighbours,
@@ -26,7 +22,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._kube._lease import DURATION_SECONDS, LeaseLost, held_lease
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._migration._back_out import put_back
-from ansible_collections.community.che.plugins.module_utils._migration._lost import end_without_che, outgrown
+from ansible_collections.community.che.plugins.module_utils._migration._lost import end_without_che, look_for_che
 from ansible_collections.community.che.plugins.module_utils._migration._phases import carry_on
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place
 from ansible_collections.community.che.plugins.module_utils._migration._plan import Plan, checked, plan_of
@@ -141,11 +137,10 @@ def _resume(cluster: Cluster, request: MigrationRequest, run: Run, journal: Open
         if _goal(request.options, held) != _goal(held.options, held):
             advice = "Run it again as it was begun to end it, or with state: aborted to go back."
             raise CheError(f"An unfinished migration was begun with other options: {held.options}", on, advice)
-        if not has_che_cluster(cluster, request.namespace):
+        che, gone = look_for_che(cluster, request)
+        if che is None:
             advice = "Run the task with state: aborted to end it; then bring the CheCluster back, by a restore for one."
             raise CheError("Its CheCluster is gone", on, advice)
-        che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
-        gone = outgrown(che, request.che_version)
         if gone:
             advice = "Run the task with state: aborted, which only ends it then, and empties nothing."
             raise CheError(f"{gone}, so that there is nothing left to move", on, advice)
@@ -229,28 +224,18 @@ def _abort(cluster: Cluster, request: MigrationRequest, run: Run, journal: OpenM
         return {**told, "stages": run.record.as_result()["stages"], "warnings": [], "duration": run.seconds}
     held = journal.content
     with run.stage("plan", f"Looking at the migration {held.migration}"):
-        live = (
-            find_che_cluster(cluster, request.namespace, request.che_cluster)
-            if has_che_cluster(cluster, request.namespace)
-            else None
-        )
-        gone = (
-            outgrown(CheCluster(live), request.che_version)
-            if live
-            else f"The namespace {request.namespace} has no CheCluster any more"
-        )
+        che, gone = look_for_che(cluster, request)
         if held.phase == COMMIT and not gone:
             raise CheError("It is committed", f"migration {held.migration}", "Run it again with commit to end it.")
         way = find_way(cluster, request.namespace, journal)
         if way is None:
             _require_untouched(request, journal)
         told.update(changed=True, aborted=held.migration)
-        told.update(che_cluster_lost=live is None, database_outgrown=bool(live and gone))
-        if live is None or gone:
+        told.update(che_cluster_lost=che is None, database_outgrown=bool(che and gone))
+        if che is None or gone:
             run.warnings.append(f"{gone}, so that Che was not brought back.")
             che = CheCluster(way.che) if way else None
         else:
-            che = CheCluster(live)
             way = way.spoken_as(che.api_version) if way else None
             told["diff"] = settings_diff(che, way.back if way else {})
     if not request.check_mode:

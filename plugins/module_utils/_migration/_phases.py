@@ -54,7 +54,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._manifest 
 _SKIPPED = "Skipped, as safety_backup is false"
 # What the way back may take after a failure, whatever time the run had left.
 _BACK_OUT_SECONDS = 600.0
-_TO_GO_ON = "Run the task again to go on from there, or with state: aborted to go back."
+_TO_GO_ON = "Run the task again to go on from there"
 
 
 def carry_on(work: Work) -> None:
@@ -94,7 +94,8 @@ def _back_out(work: Work, error: Halt) -> None:
     phase = work.journal.content.phase
     if phase in (VERIFY, MIGRATED, COMMIT):
         if not isinstance(error, ServerCrashed):
-            error.next_step = f"{error.next_step} {_TO_GO_ON}".strip()
+            way_back = "" if phase == COMMIT else ", or with state: aborted to go back"
+            error.next_step = f"{error.next_step} {_TO_GO_ON}{way_back}.".strip()
         return
     work.deadline.extend(_BACK_OUT_SECONDS)
     try:

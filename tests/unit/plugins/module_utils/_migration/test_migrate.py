@@ -151,7 +151,8 @@ def test_once_che_uses_it_nothing_is_put_back(che: FakeApi, databases: Databases
     error = refused(che, commit=True)
 
     assert (error.stage, phase_of(che), is_away(che)) == (stage, stage, True)
-    assert error.next_step.startswith("Mend it. Run the task again to go on from there")
+    back = "" if stage == "commit" else ", or with state: aborted to go back"
+    assert error.next_step == f"Mend it. Run the task again to go on from there{back}."
     assert not any(what.startswith(("reopen", "take out")) for what in databases.done)
     databases.fails = ""
     assert move(che, run_id="r2", commit=True)["committed"] is True
