@@ -124,6 +124,9 @@ installation:
     identity_secret:
       description: The Secret that opens the identity provider's database now; empty where there is none.
       type: str
+    identity_is_set_up:
+      description: Whether its operator has set it up, which it does once; in an empty database it would be of no use.
+      type: bool
     documented_superuser:
       description: Whether the documents of this generation make Che's role a superuser of the server.
       type: bool

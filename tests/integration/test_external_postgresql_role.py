@@ -40,10 +40,16 @@ SESSION = (
     "SELECT datname, usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name = '{}';"
 )
 
+# What the identity provider holds is there already.
+THERE_FOR_CHE = {"che_leave_data": True, "external_postgresql_take_over": True}
+
 
 @pytest.fixture(scope="module")
 def che(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """An installation of Che 7.38 with an identity provider, and a server that logs every statement."""
+    """An installation of Che 7.38 with an identity provider, and a server that logs every statement.
+
+    What the provider holds was copied there by hand, by somebody who made no role for it.
+    """
     cluster, folder = che_test_cluster, tmp_path_factory.mktemp("che")
     with bed_in(cluster, "it-external-role", folder) as bed:
         # The administrator's own password came there in a statement.
@@ -56,6 +62,8 @@ def che(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
             cluster.create_if_missing(obj)
         cluster.apply_all(manifests.saved("v1-keycloak", bed.home.namespace))
         installation.wait_ready(cluster, bed.home.namespace)
+        bed.server.sql("CREATE DATABASE keycloak;")
+        bed.server.sql("CREATE TABLE realm AS SELECT 'che' AS name;", "keycloak")
         yield bed
 
 
@@ -72,14 +80,15 @@ def bare(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_check_mode_says_what_would_be_done_and_does_nothing(che: Bed) -> None:
     cluster_before, server_before = che.home.versions(), che.state()
-    played = che.run("--check", "--diff", che_leave_data=True)
+    played = che.run("--check", "--diff", **THERE_FOR_CHE)
     assert played.changed > 5
     assert "Che would use dbche and keycloak" in played.told
     assert f'"chePostgresHostName": "{che.server.host}"' in played.told
     for statement in (
         "CREATE ROLE keycloak",
         "ALTER ROLE keycloak LOGIN PASSWORD '********'",
-        "CREATE DATABASE keycloak OWNER keycloak ENCODING 'UTF8' TEMPLATE template0",
+        "CREATE DATABASE dbche OWNER pgche ENCODING 'UTF8' TEMPLATE template0",
+        "ALTER DATABASE keycloak OWNER TO keycloak",
         "ALTER ROLE pgche SUPERUSER",
     ):
         assert statement in played.told
@@ -90,6 +99,16 @@ def test_data_are_not_left_behind_unasked_and_nothing_is_made_before_that_is_sai
     cluster_before, server_before = che.home.versions(), che.state()
     assert "what is in that one would stay there" in che.fail()
     assert (che.home.versions(), che.state()) == (cluster_before, server_before)
+
+
+def test_an_identity_provider_that_would_begin_anew_is_told_of_before_anything_is_made(che: Bed) -> None:
+    che.server.sql("ALTER DATABASE keycloak RENAME TO elsewhere;")
+    try:
+        cluster_before, server_before = che.home.versions(), che.state()
+        assert "nobody could log in. Set external_postgresql_migrate to true" in che.fail(che_leave_data=True)
+        assert (che.home.versions(), che.state()) == (cluster_before, server_before)
+    finally:
+        che.server.sql("ALTER DATABASE elsewhere RENAME TO keycloak;")
 
 
 def test_what_opens_the_operator_s_own_database_stays(che: Bed) -> None:
@@ -105,7 +124,7 @@ def test_che_and_its_identity_provider_go_there_and_no_password_shows(che: Bed) 
     given = {"che_database_user": HOSTILE, "che_database": HOSTILE, "che_database_password": HOSTILE_PASSWORD}
     known = [HOSTILE_PASSWORD, che.administrator.password]
     with watched_command_lines(known) as command_lines:
-        played = che.run("-vvv", "--diff", che_leave_data=True, **given)
+        played = che.run("-vvv", "--diff", **THERE_FOR_CHE, **given)
 
     assert che.held(SECRET) == {"user": HOSTILE, "password": HOSTILE_PASSWORD}
     identity = che.held(IDENTITY_SECRET)["password"]

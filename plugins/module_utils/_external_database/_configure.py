@@ -166,6 +166,7 @@ def _installation(
         "credentials_secret": database_secret_of(che) if che else "",
         "identity_provider": identity.runs,
         "identity_secret": identity.present,
+        "identity_is_set_up": identity.is_set_up,
         "documented_superuser": GENERATIONS[api_version].documented_superuser,
         "moves": che is not None and leads_elsewhere(che, wanted),
         "identity_moves": che is not None and identity.runs and identity_leads_elsewhere(che, wanted),

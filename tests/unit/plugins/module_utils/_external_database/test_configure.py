@@ -395,12 +395,16 @@ def test_a_way_back_that_fails_is_told(che: FakeApi) -> None:
 def test_whether_there_is_an_identity_provider_is_told(che: FakeApi, there: bool) -> None:
     if there:
         add_keycloak(che)
+        found = che.at(CHE_CLUSTER_V1, NAME, "che")
+        assert found is not None
+        found["status"] = {**READY, "keycloakProvisioned": True}
     told = run(che, check_mode=True, identity_secret="kc")["installation"]
     assert told == {
         "che_cluster": NAME,
         "credentials_secret": "postgres-credentials",
         "identity_secret": "che-identity-postgres-secret" if there else "",
         "identity_provider": there,
+        "identity_is_set_up": there,
         "documented_superuser": True,
         "moves": True,
         "identity_moves": there,
