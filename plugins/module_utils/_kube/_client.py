@@ -14,14 +14,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.community.che.plugins.module_utils._kube._errors import (
-    ClusterError,
-    Conflict,
-    Forbidden,
-    NotFound,
-    Rejected,
-    Unreachable,
-)
+from ansible_collections.community.che.plugins.module_utils._kube._answers import error_of, is_of_webhook, message_of
+from ansible_collections.community.che.plugins.module_utils._kube._errors import NotFound, Unreachable
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import Kind, kind_of
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
@@ -52,10 +46,6 @@ _THROTTLED = 429
 _PASSING = (500, 502, 503, 504)
 _CONFLICT = 409
 _REPEATABLE = ("get", "delete", "patch")
-# The server refuses new objects there with the status of a missing permission.
-_ENDING = "because it is being terminated"
-# How it says that a webhook for admission or conversion could not be asked, as when its operator does not run.
-_WEBHOOK = "webhook"
 
 
 class Cluster:
@@ -239,10 +229,10 @@ class Cluster:
                 return self._send(method, path, query, body, content_type)
             except DynamicApiError as error:
                 # A webhook that can't be asked is what a dry run is to find out.
-                told = method not in _REPEATABLE and _WEBHOOK in _message(error)
+                told = method not in _REPEATABLE and is_of_webhook(message_of(error))
                 passing = error.status == _THROTTLED or (repeatable and error.status in passing_statuses and not told)
                 if not passing or deadline.expired:
-                    raise _typed(error, method, on) from None
+                    raise error_of(error, on) from None
             except HTTPError as error:
                 if not repeatable or deadline.expired:
                     raise Unreachable(
@@ -286,31 +276,3 @@ def _written(dry_run: bool) -> dict[str, str]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
-
-
-def _message(error: Any) -> str:
-    """The API server's own sentence out of an error."""
-    try:
-        message = json.loads(error.body).get("message") or error.reason
-    except (TypeError, ValueError, AttributeError):
-        message = getattr(error, "reason", "") or str(error)
-    return str(message).strip().rstrip(".")[:1000]
-
-
-def _typed(error: Any, method: str, on: str) -> ClusterError:
-    message = _message(error)
-    if _ENDING in message:
-        return Rejected(message, on, "Wait until the namespace is gone, then run the task again.")
-    if error.status in (401, 403):
-        return Forbidden(
-            message, on, "Grant that permission, or use other credentials; docs/rbac.md lists what is needed."
-        )
-    if error.status == 404:
-        return NotFound(message, on)
-    if error.status == 409:
-        return Conflict(message, on, "Somebody else changed it meanwhile: run the task again.")
-    if error.status in (400, 422) or (error.status == 500 and _WEBHOOK in message):
-        return Rejected(message, on)
-    typed = ClusterError(f"The API server answered {error.status}: {message}", on)
-    typed.status = error.status
-    return typed

@@ -8,9 +8,7 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 
 from __future__ import annotations
 
-import os
 import platform
-import re
 import secrets
 import threading
 import time
@@ -18,13 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
 from ansible_collections.community.che.plugins.module_utils._kube._errors import ClusterError, Conflict, NotFound
 from ansible_collections.community.che.plugins.module_utils._kube._insist import surely_create, surely_replace
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE
+from ansible_collections.community.che.plugins.module_utils._kube._process import has_died, this_process
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 
 DURATION_SECONDS = 60
@@ -141,7 +139,7 @@ class _Lease:
             "name": self.name,
             "namespace": self.namespace,
             "labels": dict(_LABELS),
-            "annotations": {_PURPOSE: self.purpose, _PROCESS: _this_process()},
+            "annotations": {_PURPOSE: self.purpose, _PROCESS: this_process()},
         }
         if live:
             metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
@@ -258,44 +256,8 @@ def _purpose(live: Object) -> str:
     return str((live["metadata"].get("annotations") or {}).get(_PURPOSE, "")) if live else ""
 
 
-def _this_process() -> str:
-    """This process as no other one that ever ran is called; empty where the kernel does not tell."""
-    return _process(str(os.getpid()))
-
-
-def _process(pid: str) -> str:
-    """Boot, PID namespace, PID and start time: the first two tell whether a PID of another Lease means one of ours."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
-        # The name of the program stands in parentheses, and may hold any character.
-        started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-    return f"{boot}/{space}/{pid}/{started}"
-
-
 def _has_died(live: Object) -> bool:
-    """Whether the holder was a process of this machine, and of this container, that has ended."""
-    holder = str((live["metadata"].get("annotations") or {}).get(_PROCESS, ""))
-    here, there = _this_process().split("/"), holder.split("/")
-    if not (len(there) == 4 == len(here) and there[:2] == here[:2]):
-        return False
-    now = _process(there[2])
-    return now != holder if now else not _exists(there[2])
-
-
-def _exists(pid: str) -> bool:
-    """Whether a process exists; a /proc that is mounted with ``hidepid`` does not tell that of other users' ones."""
-    if not pid.isdecimal() or int(pid) < 1:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True
+    return has_died(str((live["metadata"].get("annotations") or {}).get(_PROCESS, "")))
 
 
 def _has_expired(live: Object) -> bool:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.community.che.plugins.module_utils._kube import _lease
+from ansible_collections.community.che.plugins.module_utils._kube import _lease, _process
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import LEASE, NAMESPACE
 from ansible_collections.community.che.plugins.module_utils._kube._lease import LeaseHeld, LeaseLost, held_lease
@@ -109,7 +109,7 @@ def test_it_is_waited_for(api: FakeApi, clock: FakeClock) -> None:
 
 def test_one_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once(api: FakeApi, clock: FakeClock) -> None:
     process = subprocess.Popen(["true"])
-    identity = _lease._process(str(process.pid)) or f"{_lease._this_process().rpartition('/')[0]}/1"
+    identity = _process.named(str(process.pid)) or f"{_process.this_process().rpartition('/')[0]}/1"
     process.wait()
     put(api, "killed", 0)
     api.objects[LEASE.path("che", "one")]["metadata"]["annotations"] = {"community.che/process": identity}
@@ -120,7 +120,7 @@ def test_one_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once(a
 
 @pytest.mark.parametrize("change", ["another boot", "another container", "alive", "unreadable"])
 def test_any_other_holder_is_waited_for(api: FakeApi, clock: FakeClock, change: str) -> None:
-    boot, space, pid, started = _lease._this_process().split("/")
+    boot, space, pid, started = _process.this_process().split("/")
     identity = {
         "another boot": f"other/{space}/{pid}/1",
         "another container": f"{boot}/1/{pid}/1",
@@ -138,13 +138,13 @@ def test_a_holder_that_the_kernel_hides_is_alive(
     api: FakeApi, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another user's process, where /proc is mounted with hidepid."""
-    boot, space, pid, started = _lease._this_process().split("/")
-    mine = _lease._this_process()
+    boot, space, pid, started = _process.this_process().split("/")
+    mine = _process.this_process()
     put(api, "hidden", 0)
     api.objects[LEASE.path("che", "one")]["metadata"]["annotations"] = {
         "community.che/process": f"{boot}/{space}/{os.getppid()}/{started}"
     }
-    monkeypatch.setattr(_lease, "_process", lambda asked: mine if asked == pid else "")
+    monkeypatch.setattr(_process, "named", lambda asked: mine if asked == pid else "")
 
     with pytest.raises(LeaseHeld), hold(api, patience=4):
         pytest.fail("both hold it")
