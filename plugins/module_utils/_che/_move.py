@@ -91,10 +91,16 @@ def _said(patch: Any, path: str) -> Any:
     return patch
 
 
+# Where a CheCluster says nothing of the operator's own server, that operator (v1, see ``_filled_in``) or the schema's
+# defaults (v2, ``Database`` of ``api/v2/checluster_types.go``) say this; a server of somebody else's has the port too.
+_FILLED_IN = frozenset(("postgres", "5432", "dbche", "postgres-credentials", "che-identity-postgres-secret"))
+
+
 def says(spec: Any, patch: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether a spec is as one of two JSON merge patches, which undo each other, has made it.
 
-    What a patch takes away may have come back by the operator, with a default of its own, but not as the other one.
+    What a patch takes away may have come back by the operator, with a default of its own, but not as the other one;
+    unless that one says the same as the default, so that it tells nothing.
 
     Args:
         spec: The spec.
@@ -111,7 +117,7 @@ def says(spec: Any, patch: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         elif isinstance(opposite, Mapping):
             said = says(there, dict.fromkeys(opposite), opposite)
         else:
-            said = there is None or there != opposite
+            said = there is None or there != opposite or (isinstance(there, str) and there in _FILLED_IN)
         if not said:
             return False
     return True

@@ -105,6 +105,21 @@ def test_what_the_operator_fills_in_is_no_other_word() -> None:
     assert not says(patched(che(V1), fresh).raw["spec"], way_back({}, fresh), fresh)
 
 
+def test_what_is_filled_in_as_it_was_tells_nothing() -> None:
+    """The port of most servers, and the name by which the documents have the database made, are the operator's too."""
+    there_now = ExternalDatabase("db.example.com", 5432, "dbche", "corporate", "verify-full")
+    moved = patched(che(V1), external_settings(V1, there_now))
+    home = changes_to_embedded(moved, "", "postgres-credentials", "")
+    back = way_back(moved.raw["spec"], home)
+    filled = {"database": {"externalDb": False, "chePostgresHostName": "postgres", "chePostgresPort": "5432"}}
+    filled["database"] |= {"chePostgresDb": "dbche", "chePostgresSecret": "postgres-credentials"}
+    assert (says(filled, home, back), says(filled, back, home)) == (True, False)
+    # Neither the switch nor a URL, which wins over all of it, is filled in.
+    for section, changed in (("database", {"externalDb": True}), ("server", moved.raw["spec"]["server"])):
+        spec: dict[str, Any] = {**filled, section: {**filled.get(section, {}), **changed}}
+        assert not says(spec, home, back)
+
+
 def test_a_patch_is_said_in_the_words_of_another_version() -> None:
     before = che(V1, database={"externalDb": False, "chePostgresSecret": "own", "chePostgresPassword": "plain"})
     there = changes_to(before, AWAY, external_settings(V1, AWAY))
