@@ -139,7 +139,8 @@ def _writable(facts: ServerFacts, on: str) -> Check:
 
 def _contents(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
     if needs.empty and facts.contents:
-        lift = "Name another database, or drop what is in it."
+        # A server may have more than one name.
+        lift = "Name another database. Drop what it holds only if Che does not use it under another name of its server."
         yield Check(
             "contents", BLOCKED, f"it holds {facts.contents} tables, functions or other things already", on, lift
         )

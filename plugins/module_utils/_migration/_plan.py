@@ -16,8 +16,10 @@ from ansible_collections.community.che.plugins.module_utils._che._databases impo
     identity_secret_of,
 )
 from ansible_collections.community.che.plugins.module_utils._che._external import (
+    ExternalDatabase,
     changes_to,
     external_settings,
+    identity_leads_elsewhere,
     leads_elsewhere,
     require_section,
 )
@@ -27,9 +29,10 @@ from ansible_collections.community.che.plugins.module_utils._database._versions 
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import known_authorities
 from ansible_collections.community.che.plugins.module_utils._external_database._check import check_database
+from ansible_collections.community.che.plugins.module_utils._external_database._concerned import KEYCLOAK
 from ansible_collections.community.che.plugins.module_utils._external_database._request import CheckRequest
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster, Object
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, SECRET
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._migration._places import Place, Settings, find_places
 from ansible_collections.community.che.plugins.module_utils._migration._request import Embedded, MigrationRequest
@@ -73,9 +76,29 @@ def plan_of(cluster: Cluster, request: MigrationRequest) -> Plan:
         # Only how Che opens it changes. What it holds is not to be moved onto itself.
         words = "Nothing to move: the databases are there. How Che opens them is changed by external_database"
         return Plan(che, Way({}, {}), nothing_to_do=words)
+    if patch:
+        _require_other_server(cluster, che, wanted)
     trusted = known_authorities(cluster, request.namespace)
     back, authorities = way_back(che.raw.get("spec"), patch), request.external.ca_certificate
     return Plan(che, Way(patch, back, authorities, trusted, _kept(che)))
+
+
+def _require_other_server(cluster: Cluster, che: CheCluster, wanted: ExternalDatabase) -> None:
+    """Refuse to fill the identity provider's database with itself: nobody must empty it for that.
+
+    Raises:
+        CheError: There is one, on the server that Che is to go to.
+    """
+    # Listed, as everywhere else in a migration: who may do no more than that needs no other right.
+    running = {item["metadata"]["name"] for item in cluster.list(DEPLOYMENT, che.namespace)}
+    has_provider = bool(che.generation.identity_database_secret) and KEYCLOAK in running
+    if has_provider and not identity_leads_elsewhere(che, wanted):
+        raise CheError(
+            "Its identity provider's database is on that server already, and as it is always called keycloak, it can't "
+            "move to another one there",
+            f"CheCluster {che.namespace}/{che.name}",
+            "Name another server with database_host, to which both go.",
+        )
 
 
 def _homewards(cluster: Cluster, che: CheCluster, names: Embedded) -> dict[str, Any]:

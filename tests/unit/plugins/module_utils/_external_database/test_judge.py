@@ -94,6 +94,13 @@ def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
     assert all(check.lift for check in checks.values() if check.result == "blocked")
 
 
+def test_nobody_is_told_to_drop_what_che_may_use_under_another_name_of_its_server() -> None:
+    (contents,) = (
+        check for check in judge(replace(FACTS, contents=90), Needs(empty=True), "it") if check.name == "contents"
+    )
+    assert "only if Che does not use it" in contents.lift
+
+
 def test_a_server_that_is_newer_than_the_programs_that_dump_it_says_what_its_backups_need() -> None:
     version, *_others = judge(replace(FACTS, version=170_002), Needs(), "database dbche")
     assert "database_image with pg_dump 17 or newer" in version.sentence

@@ -59,6 +59,25 @@ def test_both_databases_have_to_find_their_connections_on_one_server(
     assert beside == [0, 20, 20]
 
 
+@pytest.mark.parametrize("changes", [{}, {"check_mode": True}, {"id": "latest"}])
+def test_an_identity_provider_s_database_has_no_other_place_on_its_server(
+    che: FakeApi, databases: Databases, looked: list[str], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """It is not empty, of course: nobody must be told to drop what is in it."""
+    add_keycloak(che)
+    spec = spec_of(che)
+    spec["database"] |= {"externalDb": True, "chePostgresHostName": "DB.example", "chePostgresPort": "6432"}
+    spec["database"] |= {"chePostgresDb": "now", "chePostgresSecret": "db-login"}
+    che.cluster.merge(CHE_CLUSTER_V1, NAME, "che", {"spec": spec})
+    error = refused(che, **changes)
+    assert (error.stage, "always called keycloak" in error.what) == ("plan", True)
+    assert "database_host" in error.next_step
+    assert (journal_of(che), databases.done, looked) == (None, [], [])
+
+    che.cluster.delete(DEPLOYMENT, "keycloak", "che")
+    assert move(che, check_mode=True)["changed"] is True
+
+
 def test_no_database_is_left_behind_for_a_provider_that_is_away_at_the_moment(
     che: FakeApi, databases: Databases
 ) -> None:
