@@ -197,6 +197,9 @@ def leads_elsewhere(cluster: CheCluster, wanted: ExternalDatabase) -> bool:
         return True
     if (_known(place.host), place.port, place.name) != (_known(wanted.host), wanted.port, wanted.name):
         return True
+    if not cluster.generation.identity_database_secret:
+        # Nobody goes by the fields then, where the schema's defaults name the operator's own server.
+        return False
     host, port = _fields(cluster)
     return bool(host) and (_known(host), port) != (_known(wanted.host), str(wanted.port))
 

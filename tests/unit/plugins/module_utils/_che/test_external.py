@@ -76,6 +76,16 @@ def test_what_is_another_database_than_now(database: dict[str, Any], url: str, e
     assert leads_elsewhere(che_cluster(V1, "7.42.0", **spec), PLAIN) is elsewhere
 
 
+def test_of_v2_a_url_alone_says_where_it_is() -> None:
+    """The schema's defaults say ``postgres`` beside it, and there is no identity provider that would go by them."""
+    there = replace(PLAIN, tls="verify-full")
+    spec = external_settings(V2, there)
+    spec["components"]["database"] = {"externalDb": True, "postgresHostName": "postgres", "postgresPort": "5432"}
+    che = che_cluster(V2, "7.55.0", **spec)
+    assert leads_elsewhere(che, there) is False
+    assert leads_elsewhere(che, replace(there, name="other")) is True
+
+
 @pytest.mark.parametrize(
     ("database", "elsewhere"),
     [
