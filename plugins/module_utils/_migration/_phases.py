@@ -124,6 +124,8 @@ def _copy(work: Work) -> None:
         # The newest one may be another one by the time that this is gone on with.
         whose = Whose(work.request.namespace)
         backup = work.journal.content.backup or resolve(_repository(work).backups(), work.request.id, whose).id
+        # What can't be loaded is better known before hours are spent on a safety backup.
+        _parts(work, backup)
         work.journal.note(backup=backup)
         if work.request.safety_backup and not work.journal.content.safety_backup:
             made = back_up(work.cluster, _request_of_copy(work, again=False))
@@ -174,7 +176,9 @@ def _parts(work: Work, backup: str) -> dict[str, Part]:
     found = {part.role: part for part in parts}
     missing = sorted(set(work.sources) - set(found))
     if missing:
-        raise CheError(f"It lacks the databases of {', '.join(missing)}", f"backup {backup[:8]}", "Run the task again.")
+        other = "Choose another backup with id: cluster_backup_info lists the parts of each."
+        advice = other if work.request.id else "Run the task again."
+        raise CheError(f"It lacks the databases of {', '.join(missing)}", f"backup {backup[:8]}", advice)
     return found
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -158,6 +159,17 @@ def test_beside_the_old_operator_s_snapshots_nothing_is_written_unasked(
     assert "beside_legacy: true" in error.next_step
     assert (journal_of(che), che.at(SECRET, WAY_BACK, "che"), databases.done) == (None, None, [])
     assert move(che, run_id="r2", id=backup, beside_legacy=True)["changed"] is True
+
+
+def test_a_backup_that_holds_no_database_is_found_out_before_another_one_is_made(
+    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that was made with database: skip, which running the task again changes nothing about."""
+    monkeypatch.setattr(_phases, "fetch", lambda *_arguments: SimpleNamespace(databases=()))
+    error = refused(che, id="latest")
+    assert "lacks the databases of che" in error.what
+    assert ("Choose another backup with id" in error.next_step, "again" in error.next_step) == (True, False)
+    assert (journal_of(che), [what for what in databases.done if what.startswith("back up")]) == (None, [])
 
 
 def test_without_a_backup_nothing_is_written_beside_them(che: FakeApi, databases: Databases, old: None) -> None:
