@@ -93,12 +93,13 @@ def _require_no_restore(cluster: Cluster, namespace: str) -> None:
 def _begin(cluster: Cluster, request: MigrationRequest, run: Run, unfinished: OpenMigration | None) -> dict[str, Any]:
     deadline = Deadline(request.timeout)
     with run.stage("plan", "Looking where the databases are"):
-        plan = plan_of(cluster, request)
         if unfinished is not None:
+            _require_unhindered(cluster, request, unfinished.content)
             run.warnings.append(
                 f"The migration {unfinished.content.migration} is unfinished, at: {unfinished.content.phase}. Without "
                 "check mode this task goes on with it; state: aborted goes back."
             )
+        plan = plan_of(cluster, request)
         if not plan.way.there and request.id and unfinished is None:
             raise CheError(
                 "Che uses that database already, and one that is in use is not restored over",
@@ -131,19 +132,7 @@ def _begin(cluster: Cluster, request: MigrationRequest, run: Run, unfinished: Op
 def _resume(cluster: Cluster, request: MigrationRequest, run: Run, journal: OpenMigration) -> dict[str, Any]:
     deadline, held = Deadline(request.timeout), journal.content
     with run.stage("plan", f"Going on with the migration {held.migration} from: {held.phase}"):
-        on = f"migration {held.migration}"
-        if held.phase == ABORT:
-            raise CheError("It is being aborted", on, "Run the task with state: aborted to end that.")
-        if _goal(request.options, held) != _goal(held.options, held):
-            advice = "Run it again as it was begun to end it, or with state: aborted to go back."
-            raise CheError(f"An unfinished migration was begun with other options: {held.options}", on, advice)
-        che, gone = look_for_che(cluster, request)
-        if che is None:
-            advice = "Run the task with state: aborted to end it; then bring the CheCluster back, by a restore for one."
-            raise CheError("Its CheCluster is gone", on, advice)
-        if gone:
-            advice = "Run the task with state: aborted, which only ends it then, and empties nothing."
-            raise CheError(f"{gone}, so that there is nothing left to move", on, advice)
+        che = _require_unhindered(cluster, request, held)
         way = find_way(cluster, request.namespace, journal)
         if way is None:
             _require_untouched(request, journal)
@@ -156,6 +145,28 @@ def _resume(cluster: Cluster, request: MigrationRequest, run: Run, journal: Open
     waited = held.phase == MIGRATED and not request.commit
     told = _carry_on(work, Plan(che, way), resumed=True)
     return {**told, "changed": False} if waited else told
+
+
+def _require_unhindered(cluster: Cluster, request: MigrationRequest, held: Migration) -> CheCluster:
+    """See to it that an unfinished migration can be gone on with by this task; returns its CheCluster.
+
+    Raises:
+        CheError: It can't.
+    """
+    on = f"migration {held.migration}"
+    if held.phase == ABORT:
+        raise CheError("It is being aborted", on, "Run the task with state: aborted to end that.")
+    if _goal(request.options, held) != _goal(held.options, held):
+        advice = "Run it again as it was begun to end it, or with state: aborted to go back."
+        raise CheError(f"An unfinished migration was begun with other options: {held.options}", on, advice)
+    che, gone = look_for_che(cluster, request)
+    if che is None:
+        advice = "Run the task with state: aborted to end it; then bring the CheCluster back, by a restore for one."
+        raise CheError("Its CheCluster is gone", on, advice)
+    if gone:
+        advice = "Run the task with state: aborted, which only ends it then, and empties nothing."
+        raise CheError(f"{gone}, so that there is nothing left to move", on, advice)
+    return che
 
 
 def _goal(options: str, held: Migration) -> dict[str, Any]:

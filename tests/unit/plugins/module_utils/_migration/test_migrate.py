@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, CONFIG_MAP, SECRET
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._run._journal import Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
+from unit.che_objects import NAME
 from unit.fake_api import FakeApi, Request
 from unit.plugins.module_utils._migration.moving import (
     AGAIN,
@@ -242,6 +243,22 @@ def test_check_mode_tells_of_one_that_is_unfinished(che: FakeApi) -> None:
     result = move(che, check_mode=True, run_id="r2")
     assert "The migration r1 is unfinished, at: migrated" in result["warnings"][0]
     assert len(che.written) == written
+
+
+@pytest.mark.parametrize("what", ["other options", "aborted", "lost"])
+def test_check_mode_refuses_to_go_on_with_what_a_run_does_not_go_on_with(
+    che: FakeApi, databases: Databases, what: str
+) -> None:
+    move(che)
+    journal = OpenMigration.find(che.cluster, "che")
+    assert journal is not None
+    if what == "aborted":
+        journal.note(phase="abort")
+    if what == "lost":
+        che.cluster.delete(CHE_CLUSTER_V1, NAME, "che")
+    changes = {"database": "another"} if what == "other options" else {}
+    foreseen, error = (refused(che, check_mode=check, run_id="r2", **changes) for check in (True, False))
+    assert (foreseen.what, foreseen.on, foreseen.next_step) == (error.what, error.on, error.next_step)
 
 
 def test_a_second_time_there_is_nothing_to_move(che: FakeApi, databases: Databases) -> None:
