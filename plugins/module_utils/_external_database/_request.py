@@ -16,7 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._external_database._
 
 # The operator knows no other name for the identity provider's database and its role.
 _IDENTITY = "keycloak"
-_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+_CERTIFICATE, _KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class CheckRequest:
         certificate = params["ca_certificate"] or ""
         if certificate and _CERTIFICATE not in certificate:
             raise UsageError("This is no certificate", "ca_certificate", f"Give it as PEM, with {_CERTIFICATE}.")
+        if _KEY in certificate:
+            # It goes into a ConfigMap, and into the diff, which are read by many.
+            raise UsageError("There is a private key in it", "ca_certificate", "Give the certificates alone.")
         return cls(
             namespace=params["namespace"],
             database=ExternalDatabase(

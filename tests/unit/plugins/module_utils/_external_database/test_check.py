@@ -137,3 +137,12 @@ def test_a_log_without_a_result_is_no_success(api: FakeApi, jobs: list[Any], mon
 def test_a_certificate_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no certificate"):
         request(ca_certificate="corporate-ca.crt")
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+def test_a_private_key_beside_it_is_not_made_known(kind: str) -> None:
+    """As in the file that a server or a proxy is set up with: the ConfigMap and the diff are read by many."""
+    key = f"-----BEGIN {kind}-----\nMIIE\n-----END {kind}-----\n"
+    with pytest.raises(UsageError, match="private key") as caught:
+        request(ca_certificate=f"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n{key}")
+    assert "MIIE" not in str(caught.value)
