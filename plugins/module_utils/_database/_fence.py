@@ -20,6 +20,11 @@ from ansible_collections.community.che.plugins.module_utils._database._sessions 
 _END_SESSIONS = end_sessions_where("datname = current_database() AND pg_has_role(usesysid, 'USAGE')")
 
 _WRITE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE;\n"
+#: How an owner opens a database without this collection, for messages. Without the first of these the others are
+#: refused to whoever is in the database itself.
+BY_HAND = (
+    f"{_WRITE.strip()} ALTER DATABASE ... RESET {READ_ONLY}; and ALTER ROLE ... IN DATABASE ... RESET {READ_ONLY};"
+)
 # Who else may only read, a role for reports say, was told so by somebody else.
 _RESET_SQL = f"""SELECT format('ALTER %s %I RESET {READ_ONLY}',
     CASE WHEN s.setrole = 0 THEN 'DATABASE' ELSE format('ROLE %I IN DATABASE', r.rolname) END, d.datname)

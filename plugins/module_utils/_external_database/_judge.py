@@ -13,6 +13,7 @@ from ansible_collections.community.che.plugins.module_utils._che._external impor
     VERIFY_CA,
     VERIFY_FULL,
 )
+from ansible_collections.community.che.plugins.module_utils._database._fence import BY_HAND
 from ansible_collections.community.che.plugins.module_utils._database._probe import ServerFacts
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, PASSED, WARNED, Check
 
@@ -130,8 +131,8 @@ def _rights(facts: ServerFacts, needs: Needs, on: str) -> Iterator[Check]:
 def _writable(facts: ServerFacts, on: str) -> Check:
     if facts.read_only:
         lift = (
-            "Name the primary, or an address that follows it. What a migration has left closed is opened by ALTER "
-            "DATABASE ... RESET default_transaction_read_only, and ALTER ROLE ... IN DATABASE ... likewise."
+            "Name the primary, or an address that follows it. What a migration has left closed is opened by its owner "
+            f"in one session with {BY_HAND}"
         )
         return Check("writable", BLOCKED, "the server takes no writes: it is a standby, or set to read only", on, lift)
     return Check("writable", PASSED, "the server takes writes", on)

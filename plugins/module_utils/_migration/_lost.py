@@ -16,7 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import external_database, named_place
 from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database
-from ansible_collections.community.che.plugins.module_utils._database._properties import READ_ONLY
+from ansible_collections.community.che.plugins.module_utils._database._fence import BY_HAND
 from ansible_collections.community.che.plugins.module_utils._database._staging import names_for
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import trust_as_before
@@ -93,8 +93,7 @@ def _reopened(work: Work, role: str) -> list[str]:
     except CheError as failure:
         return [
             f"The {named_place(work.before, role)}, which Che used before, could not be opened for writing again. If "
-            f"it is there, its owner does that with ALTER DATABASE ... RESET {READ_ONLY} and ALTER ROLE ... IN "
-            f"DATABASE ... RESET {READ_ONLY}. {failure}"
+            f"it is there, its owner does that in one session with {BY_HAND} {failure}"
         ]
     return []
 

@@ -94,6 +94,13 @@ def test_the_reader_learns_what_was_found_and_how_to_lift_what_blocks() -> None:
     assert all(check.lift for check in checks.values() if check.result == "blocked")
 
 
+def test_what_a_migration_has_closed_is_opened_by_statements_that_are_let_through() -> None:
+    """In a database that is closed even its owner has to ask for a transaction that may write."""
+    (writable,) = (check for check in judge(replace(FACTS, read_only=True), Needs(), "it") if check.name == "writable")
+    asks, _then, opens = writable.lift.partition("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; ")
+    assert ("ALTER" in asks, opens.startswith("ALTER DATABASE")) == (False, True)
+
+
 def test_nobody_is_told_to_drop_what_che_may_use_under_another_name_of_its_server() -> None:
     (contents,) = (
         check for check in judge(replace(FACTS, contents=90), Needs(empty=True), "it") if check.name == "contents"
