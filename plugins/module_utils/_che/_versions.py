@@ -69,6 +69,19 @@ def needs_no_database(che_version: str) -> bool | None:
     return None if version is None else version >= WITHOUT_DATABASE
 
 
+def telling_version(reported: str, said: str) -> str:
+    """Return the version to go by: what a task says counts where what the operator reports does not tell.
+
+    Who has said it once, as for a CheCluster that was not there yet, may have forgotten it by the next update.
+
+    Args:
+        reported: By the operator; may be empty.
+        said: By the task; may be empty.
+    """
+    tells = needs_no_database(reported) is not None and reported not in _DEVELOPMENT
+    return reported if tells else said or reported
+
+
 def may_run_identity_provider(che_version: str) -> bool:
     """Tell whether a version of Che runs an identity provider unless its CheCluster says otherwise.
 

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.community.che.plugins.module_utils._backup._installation import (
     che_cluster_kind,
     find_che_cluster,
-    served_che_cluster_kind,
+    has_che_cluster,
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import database_secret_of
@@ -27,6 +27,7 @@ from ansible_collections.community.che.plugins.module_utils._che._external impor
 )
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
 from ansible_collections.community.che.plugins.module_utils._che._move import says, way_back
+from ansible_collections.community.che.plugins.module_utils._che._versions import telling_version
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt, UsageError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import (
     authority_diff,
@@ -71,7 +72,7 @@ def configure(cluster: Cluster, request: ConfigureRequest) -> dict[str, Any]:
     """
     che = _find(cluster, request)
     api_version = che.api_version if che else request.api_version
-    require_section(api_version, request.che_version or (che.version if che else ""))
+    require_section(api_version, telling_version(che.version if che else "", request.che_version))
     asked = request.database.identity_secret
     identity = find_identity(cluster, che, asked) if che else foreseen_identity(api_version, request.che_version, asked)
     wanted = replace(request.database, identity_secret=identity.asked)
@@ -175,8 +176,7 @@ def _installation(
 
 
 def _find(cluster: Cluster, request: ConfigureRequest) -> CheCluster | None:
-    kind = served_che_cluster_kind(cluster)
-    if kind is not None and any(True for _found in cluster.list(kind, request.namespace)):
+    if has_che_cluster(cluster, request.namespace):
         return CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
     if not request.api_version:
         raise UsageError(

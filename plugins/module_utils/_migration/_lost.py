@@ -15,7 +15,7 @@ from ansible_collections.community.che.plugins.module_utils._backup._installatio
 )
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._databases import external_database, named_place
-from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database
+from ansible_collections.community.che.plugins.module_utils._che._versions import needs_no_database, telling_version
 from ansible_collections.community.che.plugins.module_utils._database._fence import BY_HAND
 from ansible_collections.community.che.plugins.module_utils._database._staging import names_for
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
@@ -51,7 +51,7 @@ def _outgrown(che: CheCluster, che_version: str) -> str:
         che: The CheCluster.
         che_version: Of Che, where what its operator reports does not tell.
     """
-    version = che_version if needs_no_database(che.version) is None else che.version
+    version = telling_version(che.version, che_version)
     return f"Che {version} has no database any more" if needs_no_database(version) else ""
 
 

@@ -25,6 +25,7 @@ from ansible_collections.community.che.plugins.module_utils._che._external impor
 )
 from ansible_collections.community.che.plugins.module_utils._che._lost_servers import require_servers
 from ansible_collections.community.che.plugins.module_utils._che._move import changes_to_embedded, patched, way_back
+from ansible_collections.community.che.plugins.module_utils._che._versions import telling_version
 from ansible_collections.community.che.plugins.module_utils._database._versions import obstacle
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import known_authorities
@@ -66,7 +67,7 @@ def plan_of(cluster: Cluster, request: MigrationRequest) -> Plan:
         CheError: There is none, or Che of this version has no database.
     """
     che = CheCluster(find_che_cluster(cluster, request.namespace, request.che_cluster))
-    require_section(che.api_version, request.che_version or che.version)
+    require_section(che.api_version, telling_version(che.version, request.che_version))
     if request.external is None:
         patch = _homewards(cluster, che, request.embedded)
         return Plan(che, Way(patch, way_back(che.raw.get("spec"), patch), che=_kept(che)))

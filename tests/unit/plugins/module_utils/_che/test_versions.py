@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.community.che.plugins.module_utils._che._versions import (
     kept_dump,
     needs_no_database,
+    telling_version,
     upstream_version,
 )
 
@@ -50,6 +51,24 @@ def test_what_a_version_stands_for(reported: str, version: tuple[int, int] | Non
 )
 def test_which_versions_need_no_database(version: str, answer: bool | None) -> None:
     assert needs_no_database(version) is answer
+
+
+@pytest.mark.parametrize(
+    ("reported", "said", "version"),
+    [
+        ("7.62.0", "7.42.0", "7.62.0"),
+        ("7.42.0", "7.62.0", "7.42.0"),
+        ("7.42.0", "", "7.42.0"),
+        ("3.20.0", "7.110", "7.110"),
+        ("3.20.0", "", "3.20.0"),
+        ("", "7.42", "7.42"),
+        # Of whatever time that build is.
+        ("nightly", "7.42", "7.42"),
+        ("nightly", "", "nightly"),
+    ],
+)
+def test_what_a_task_says_counts_where_what_is_reported_does_not_tell(reported: str, said: str, version: str) -> None:
+    assert telling_version(reported, said) == version
 
 
 def test_the_place_of_a_dump_that_is_kept() -> None:

@@ -537,11 +537,15 @@ def test_without_a_checluster_its_version_has_to_be_said(api: FakeApi) -> None:
     assert "api_version" in caught.value.next_step
 
 
-def test_a_che_without_a_database_is_refused(api: FakeApi, clock: FakeClock, looked: list[str]) -> None:
+@pytest.mark.parametrize("said", [None, "7.42.0"])
+def test_a_che_without_a_database_is_refused(
+    api: FakeApi, clock: FakeClock, looked: list[str], said: str | None
+) -> None:
+    """Also where the version for which the patch was made once is still among the variables."""
     api.kinds = (CHE_CLUSTER_V2,)
     api.add(CHE_CLUSTER_V2, NAME, "che", spec={}, status={"chePhase": "Active", "cheVersion": "7.122.0"})
     with pytest.raises(NoDatabaseError, match=r"since 7\.62"):
-        run(api)
+        run(api, che_version=said)
     assert (api.written, looked) == ([], [])
 
 

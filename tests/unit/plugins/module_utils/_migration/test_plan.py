@@ -79,6 +79,13 @@ def test_an_identity_provider_s_database_has_no_other_place_on_its_server(
     assert move(che, check_mode=True)["changed"] is True
 
 
+def test_what_a_task_says_makes_no_database_of_none(che: FakeApi, databases: Databases) -> None:
+    found = che.at(CHE_CLUSTER_V1, NAME, "che")
+    assert found is not None
+    found["status"]["cheVersion"] = "7.62.0"
+    assert "It has no database" in refused(che, che_version="7.61.0").what
+
+
 def test_no_database_is_left_behind_for_a_provider_that_is_away_at_the_moment(
     che: FakeApi, databases: Databases
 ) -> None:
