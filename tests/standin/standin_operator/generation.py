@@ -138,6 +138,15 @@ def unnamed_secrets(cluster: Object) -> dict[tuple[str, str], str]:
     return found
 
 
+def unsaid_place(cluster: Object) -> dict[str, str]:
+    """What a v1 CheCluster does not say of where its database is, as its operator fills it in; externalDb or not."""
+    if generation(cluster) == "v2":
+        return {}
+    own = {"chePostgresHostName": "postgres", "chePostgresPort": "5432", "chePostgresDb": "dbche"}
+    said = cluster["spec"].get("database", {})
+    return {key: value for key, value in own.items() if not said.get(key)}
+
+
 def made_up_host(cluster: Object) -> str:
     """The host of a v1 CheCluster that names none: of its namespace and its domain; empty without one, and in v2."""
     if generation(cluster) == "v2":

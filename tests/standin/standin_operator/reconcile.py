@@ -19,6 +19,7 @@ from .generation import (
     is_an_operators_finalizer,
     made_up_host,
     unnamed_secrets,
+    unsaid_place,
 )
 from .names import GROUP, MANAGED_SELECTOR, PART_OF, path
 
@@ -194,6 +195,8 @@ def _adopt(namespace: _Namespace, cluster: Object) -> None:
         # The resourceVersion makes it a conflict when somebody else wrote in between.
         patch["metadata"] = {"finalizers": present + absent, "resourceVersion": cluster["metadata"]["resourceVersion"]}
     defaults = {section: {key: name} for (section, key), name in unnamed.items()}
+    if unsaid_place(cluster):
+        defaults["database"] = {**defaults.get("database", {}), **unsaid_place(cluster)}
     host = made_up_host(cluster)
     if host and not cluster["spec"].get("server", {}).get("cheHost"):
         defaults["server"] = {"cheHost": host}

@@ -221,6 +221,15 @@ def test_a_secret_that_a_v1_spec_does_not_name_is_overwritten_once_and_named(
     assert api.objects[f"{SECRETS}/{name}"]["stringData"]["password"] == written
 
 
+def test_where_its_database_is_is_written_back_into_a_v1_spec_that_does_not_say_it() -> None:
+    api = api_with()
+    api.objects[CHE]["spec"]["database"] = {"externalDb": True, "chePostgresSecret": "mine", "chePostgresPort": "6432"}
+    rounds(api)
+    filled_in = {"chePostgresHostName": "postgres", "chePostgresDb": "dbche"}
+    given = {"externalDb": True, "chePostgresSecret": "mine", "chePostgresPort": "6432"}
+    assert api.objects[CHE]["spec"]["database"] == {**given, **filled_in}
+
+
 def test_who_gives_the_password_in_the_spec_gets_no_secret_named() -> None:
     api = api_with()
     api.objects[CHE]["spec"]["database"] = {"chePostgresUser": "pgche", "chePostgresPassword": "plain"}
