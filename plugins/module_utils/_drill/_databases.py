@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
@@ -93,26 +94,40 @@ def targets(cluster: Cluster, parts: Sequence[Part], servers: Sequence[Server]) 
     """Say for each database of the backup where it is loaded.
 
     Raises:
-        CheError: A server's volume has not enough room for a second database, which a restore needs as well.
+        CheError: A server's volume has not enough room for all that is loaded beside its databases, which a restore
+            needs as well.
     """
     by_role = {server.database.role: server for server in servers}
-    return [_target(cluster, part, by_role.get(part.role)) for part in parts]
+    beside: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        if part.role in by_role:
+            beside[by_role[part.role].database.deployment].append(part)
+    # All that one server is given stays there until the drill has ended.
+    unknown = {name: _why_unknown(cluster, by_role[found[0].role], found) for name, found in beside.items()}
+    return [_target(part, by_role.get(part.role), unknown) for part in parts]
 
 
-def _target(cluster: Cluster, part: Part, server: Server | None) -> Target:
+def _target(part: Part, server: Server | None, unknown: Mapping[str, str]) -> Target:
     if server is None:
         return Target(part, why_not="Che's operator runs no server for it here")
+    why_not = unknown[server.database.deployment]
+    return Target(part, why_not=why_not) if why_not else Target(part, server)
+
+
+def _why_unknown(cluster: Cluster, server: Server, parts: Sequence[Part]) -> str:
+    """Why it can't be seen whether a server has room for these databases; empty where it has."""
     try:
-        room = room_beside(cluster, server.deployment, part.bytes)
+        room = room_beside(cluster, server.deployment, sum(part.bytes for part in parts))
     except CheError as unknown:
-        return Target(part, why_not=f"the room on its server's volume can't be seen: {unknown.what}")
+        return f"the room on its server's volume can't be seen: {unknown.what}"
     if not room.suffices:
+        names = ", ".join(part.name for part in parts)
         raise CheError(
             f"No room for a second database: {room.told}",
-            f"database {part.name}",
+            f"database {names}" if len(parts) == 1 else f"databases {names}",
             "Make room, or enlarge the volume: a restore could not begin either.",
         )
-    return Target(part, server)
+    return ""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._che._databases import Database
+from ansible_collections.community.che.plugins.module_utils._drill._databases import Server as LiveServer
+from ansible_collections.community.che.plugins.module_utils._drill._databases import targets
 from ansible_collections.community.che.plugins.module_utils._drill._drill import DrillFailed, drill
+from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._errors import JobFailed
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, NAMESPACE, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore import _loading
+from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 from unit.che_objects import FIGURES, NAME, encoded, error_log
 from unit.fake_api import FakeApi, FakeClock, Request, failure
 from unit.fake_restic import FakeRestic
@@ -82,6 +87,24 @@ def test_without_room_nothing_is_made(che: FakeApi, server: Server) -> None:
     assert caught.value.facts["verdict"] == "failed"
     assert server.done == ["space"]
     assert not [request for request in che.written if PLACE in request.path]
+
+
+def test_all_databases_of_a_server_need_room_together(api: FakeApi, server: Server) -> None:
+    """They lie beside the live ones at the same time: each alone would fit."""
+    server.free = 399
+    deployment = {"metadata": {"name": "postgres", "namespace": "che"}}
+    found = [Database(role, role, "postgres", "postgres", 5432, "", role, "") for role in ("che", "keycloak")]
+    parts = [
+        Part("database", role, "f" * 64, "e" * 64, 1, 100, database=replace(FIGURES, role=role))
+        for role in ("che", "keycloak")
+    ]
+
+    with pytest.raises(CheError, match="No room for a second database") as caught:
+        targets(api.cluster, parts, [LiveServer(database, deployment) for database in found])
+
+    assert caught.value.on == "databases che, keycloak"
+    server.free = 400
+    assert len(targets(api.cluster, parts, [LiveServer(database, deployment) for database in found])) == 2
 
 
 def test_where_the_room_cannot_be_seen_the_database_is_skipped(che: FakeApi, server: Server) -> None:
