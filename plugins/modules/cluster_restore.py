@@ -41,7 +41,7 @@ options:
         O(namespace).
       - Where O(namespace) has no backup, V(latest) is the newest of the only other namespace that has one, when no Che
         is there or O(mappings) has C(namespace). Where it is not clear whose backup is meant the task fails, and asks
-        for an id.
+        for an id; also where it was made on another cluster, a Che is here, and O(mappings) is empty.
       - Safety backups of restores don't count as the latest, so that a restore which is run again brings back the same.
     type: str
     default: latest

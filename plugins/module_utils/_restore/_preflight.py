@@ -9,8 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
+from ansible_collections.community.che.plugins.module_utils._backup._installation import (
+    cluster_id,
+    served_che_cluster_kind,
+)
 from ansible_collections.community.che.plugins.module_utils._che._choice import DATABASE, KEEP
+from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
 from ansible_collections.community.che.plugins.module_utils._kube._errors import Forbidden
@@ -44,6 +48,7 @@ from ansible_collections.community.che.plugins.module_utils._restore._request im
 from ansible_collections.community.che.plugins.module_utils._restore._safety_backup import safety_checks
 from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LATEST
 
 _UID_RANGE = "openshift.io/sa.scc.uid-range"
 _FEW = 5
@@ -73,6 +78,7 @@ def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
     return [
         Check("backup", PASSED, f"it is complete, and {proof}", plan.backup[:8]),
         *plan.checks,
+        *_another_clusters(asked),
         *_kind(asked),
         *_operator(asked),
         *_beside(asked),
@@ -84,6 +90,18 @@ def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
         *_databases(asked),
         *_space(asked),
     ]
+
+
+def _another_clusters(asked: _Asked) -> Iterator[Check]:
+    """Backups are told apart by the namespace, and clusters that share a repository may call theirs the same."""
+    request, plan = asked.request, asked.plan
+    here, there = cluster_id(asked.cluster), plan.installation.cluster_id
+    if not (plan.installation_exists and here and there and here != there):
+        return
+    if request.id == LATEST and request.mappings == Mappings():
+        message = "The newest backup of this namespace was made on another cluster, and a Che is here"
+        lift = f"Name it by its id, {plan.backup}, if it is meant; or one of this cluster's."
+        yield Check("backup", BLOCKED, message, plan.backup[:8], lift)
 
 
 def _objects(asked: _Asked) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which CheCluster a restore is about, where the one that is there has another name than that of the backup."""
+"""Which CheCluster a restore is about where the one that is there has another name, and whose backup is meant."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
+from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, NAMESPACE, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V2,
+    CONFIG_MAP,
+    NAMESPACE,
+    SECRET,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._restore import restore
-from unit.che_objects import NAME, READY
+from unit.che_objects import NAME, PART_OF, READY, install
 from unit.fake_api import FakeApi
-from unit.plugins.module_utils._restore.restore_bed import REQUEST, Databases, change, killed, stage_names
+from unit.fake_backup import make_backup
+from unit.fake_restic import FakeRestic
+from unit.plugins.module_utils._restore.restore_bed import REQUEST, Databases, change, data_of, killed, stage_names
 
 OTHER = "devspaces"
 
@@ -95,3 +103,45 @@ def test_one_elsewhere_is_told_where_no_dry_run_can_ask(che: FakeApi) -> None:
 
     found = [check for check in told if check["name"] == "CheCluster"]
     assert [(check["result"], check["object"]) for check in found] == [("warned", f"CheCluster elsewhere/{OTHER}")]
+
+
+@pytest.fixture
+def of_another_cluster(che: FakeApi, restic: FakeRestic) -> FakeApi:
+    """The installation, and the newest backup of its namespace: one of another cluster in the same repository."""
+    here = che.add(NAMESPACE, "kube-system")["metadata"]["uid"]
+    made = FakeApi()
+    assert made.add(NAMESPACE, "kube-system")["metadata"]["uid"] != here
+    install(made)
+    made.add(CONFIG_MAP, "custom", "che", metadata={"labels": PART_OF}, data={"key": "of the other one"})
+    restic.taken.clear()
+    make_backup(restic, made)
+    return che
+
+
+def test_the_newest_backup_of_another_cluster_does_not_replace_what_lives_here_unasked(
+    of_another_cluster: FakeApi,
+) -> None:
+    che = of_another_cluster
+    told = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
+    (blocker,) = told["blockers"]
+    assert (blocker["name"], told["backup"] in blocker["lift"]) == ("backup", True)
+
+    for plan in (None, told):
+        with pytest.raises(CheError, match="made on another cluster"):
+            restore(che.cluster, replace(REQUEST, plan=plan, run_id=f"r{3 + bool(plan)}"))
+    assert data_of(che, "custom") == {"key": "value"}
+
+
+@pytest.mark.parametrize("by", ["id", "mappings", "loss"])
+def test_one_that_is_meant_is_restored_here_too(of_another_cluster: FakeApi, by: str) -> None:
+    che = of_another_cluster
+    plan = restore(che.cluster, replace(REQUEST, check_mode=True))["plan"]
+    asked = {
+        "id": replace(REQUEST, id=plan["backup"][:8]),
+        "mappings": replace(REQUEST, mappings=Mappings(storage_classes={"a": "b"})),
+        "loss": REQUEST,
+    }[by]
+    if by == "loss":
+        che.cluster.delete(CHE_CLUSTER_V2, NAME, "che")
+    told = restore(che.cluster, replace(asked, check_mode=True))["plan"]["blockers"]
+    assert "made on another cluster" not in str(told)
