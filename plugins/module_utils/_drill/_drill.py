@@ -62,6 +62,7 @@ from ansible_collections.community.che.plugins.module_utils._run._run import Run
 LEASE = "che-drill"
 # A holder that was killed on another machine is waited for, and a moment more.
 _PATIENCE_SECONDS = DURATION_SECONDS + 15.0
+_NOT_SAVED = "it is not in the backup: that was asked for when it was made, or its server did not have it"
 
 
 class DrillFailed(CheError):
@@ -165,6 +166,9 @@ def _fetch(cluster: Cluster, request: DrillRequest, course: Course) -> tuple[Rep
     course.backup, course.recovery_point = fetched.backup.id, fetched.backup.created
     for sentence in fetched.unproven:
         course.unproven(f"backup {fetched.backup.id[:8]}", sentence)
+    for place in fetched.manifest.installation.databases:
+        if not place.saved:
+            course.skip_database(place.name, _NOT_SAVED)
     judge_origin(cluster, request.namespace, fetched.manifest.installation, course)
     _require_che_cluster(request, fetched)
     return repository, fetched

@@ -20,6 +20,7 @@ from ansible_collections.community.che.plugins.module_utils._restore import _loa
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 from unit.che_objects import FIGURES, NAME, encoded, error_log
 from unit.fake_api import FakeApi, FakeClock, Request, failure
+from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic
 from unit.plugins.module_utils._drill.drill_bed import PLACE, REQUEST, Server, left, live, record
 
@@ -154,3 +155,17 @@ def test_a_checluster_that_is_refused_fails_the_drill(che: FakeApi) -> None:
         drill(che.cluster, REQUEST)
 
     assert left(che) == []
+
+
+def test_a_database_that_the_backup_does_not_have_is_no_part_of_what_passed(
+    che: FakeApi, restic: FakeRestic, server: Server
+) -> None:
+    restic.taken.clear()
+    make_backup(restic, database="skip")
+
+    for check_mode in (True, False):
+        result = drill(che.cluster, replace(REQUEST, check_mode=check_mode))
+        (said,) = [item["why"] for item in result["not_verified"] if item["what"] == "database openvsx"]
+        assert "not in the backup" in said
+
+    assert (result["verdict"], result["verified"]["databases"], server.done) == ("objects only", 0, [])
