@@ -95,7 +95,8 @@ verdict:
   description:
     - V(passed) when everything of the backup was restored or validated, and is what was saved.
     - V(objects only) when a database was not loaded, as Che's operator runs no server for it here, as the room on
-      its volume can't be seen, or as the backup does not have it. RV(not_verified) says why.
+      its volume can't be seen, or as the backup does not have it; or when the CheCluster could not even be validated.
+      RV(not_verified) says why.
     - V(failed) otherwise; the task fails then. Empty in check mode.
   returned: success, and when the drill fails
   type: str

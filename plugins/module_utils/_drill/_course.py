@@ -54,7 +54,7 @@ class Course:
     leftovers: list[str] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
     _unproven: list[dict[str, str]] = field(default_factory=list)
-    _skipped_databases: bool = False
+    _skipped: bool = False
 
     def proven(self, what: str, count: int) -> None:
         """Add to what was verified."""
@@ -64,10 +64,14 @@ class Course:
         """Note something of the backup that this drill says nothing about, or less than all."""
         self._unproven.append({"what": what, "why": why})
 
+    def skip(self, what: str, why: str) -> None:
+        """Note something that was neither restored nor validated as a restore needs it; the verdict says so."""
+        self._skipped = True
+        self.unproven(what, why)
+
     def skip_database(self, name: str, why: str) -> None:
         """Note a database that could not be loaded; the verdict says so."""
-        self._skipped_databases = True
-        self.unproven(f"database {name}", why)
+        self.skip(f"database {name}", why)
 
     @property
     def verified(self) -> dict[str, int]:
@@ -82,7 +86,7 @@ class Course:
     @property
     def verdict(self) -> str:
         """The verdict of a drill in which nothing failed."""
-        return OBJECTS_ONLY if self._skipped_databases else PASSED
+        return OBJECTS_ONLY if self._skipped else PASSED
 
     @property
     def phase_seconds(self) -> dict[str, float]:

@@ -100,13 +100,16 @@ def _validate_che_cluster(cluster: Cluster, scratch: Scratch, saved: Object, cou
     """Have the CheCluster validated and not stored: its operator would set up a second Che."""
     name = f"CheCluster/{saved['metadata']['name']}"
     if served_che_cluster_kind(cluster) is None:
-        course.unproven(name, "this cluster serves no CheCluster: its operator is not installed")
+        course.skip(name, "this cluster serves no CheCluster: its operator is not installed")
         return
     try:
         cluster.create(scratch.whole(saved), dry_run=True)
     except ClusterError as refused:
-        if ONLY_ONE not in refused.what or not _replaceable(cluster, scratch, saved):
+        if ONLY_ONE not in refused.what:
             raise
+        if not _replaceable(cluster, scratch, saved):
+            course.skip(name, f"it can't be validated beside another namespace's: {ONLY_ONE}")
+            return
     course.proven("objects_validated", 1)
     course.unproven(name, "it is only validated, as its operator would set up a second Che")
 

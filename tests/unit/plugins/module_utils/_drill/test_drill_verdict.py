@@ -18,7 +18,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V2, NAMESPACE, SECRET
 from ansible_collections.community.che.plugins.module_utils._restore import _loading
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
-from unit.che_objects import FIGURES, NAME, encoded, error_log
+from unit.che_objects import FIGURES, NAME, encoded, error_log, install
 from unit.fake_api import FakeApi, FakeClock, Request, failure
 from unit.fake_backup import make_backup
 from unit.fake_restic import FakeRestic
@@ -146,6 +146,33 @@ def test_where_the_operator_allows_one_checluster_it_is_validated_in_the_place_o
     assert [(request.dry, request.path) for request in puts] == [(True, CHE_CLUSTER_V2.path("che", NAME))]
     assert result["verified"]["objects_validated"] == 7
     assert live(che) == before
+
+
+def test_beside_the_only_checluster_of_another_namespace_the_rest_is_drilled(
+    api: FakeApi, restic: FakeRestic, server: Server, clock: FakeClock
+) -> None:
+    """As in an empty namespace of a cluster whose Che is elsewhere: nothing says what the API server would say."""
+    api.kinds = (*api.kinds, CHE_CLUSTER_V2)
+    api.add(NAMESPACE, "che")
+    api.add(NAMESPACE, "lives-here")
+    api.add(CHE_CLUSTER_V2, NAME, "lives-here", spec={})
+    api.fail("post", "/checlusters$", 403, 'admission webhook "v" denied the request: only one CheCluster is allowed')
+
+    result = drill(api.cluster, REQUEST)
+
+    assert (result["verdict"], result["verified"]["objects"]) == ("objects only", 4)
+    (why,) = [item["why"] for item in result["not_verified"] if item["what"] == f"CheCluster/{NAME}"]
+    assert "only one CheCluster" in why
+
+
+def test_without_the_operator_the_checluster_keeps_a_drill_from_passing(che: FakeApi, restic: FakeRestic) -> None:
+    restic.taken.clear()
+    made = FakeApi()
+    install(made, database=False)
+    make_backup(restic, made)
+    che.kinds = ()
+
+    assert drill(che.cluster, REQUEST)["verdict"] == "objects only"
 
 
 def test_a_checluster_that_is_refused_fails_the_drill(che: FakeApi) -> None:
