@@ -16,8 +16,14 @@ from ansible_collections.community.che.plugins.module_utils._kube._errors import
     Rejected,
 )
 
-# The server refuses new objects there with the status of a missing permission.
-_ENDING = "because it is being terminated"
+# What is refused with the status of a missing permission and is none, by the server's words, and what to do about it: a
+# webhook or a policy says itself what is wrong.
+_REFUSALS = {
+    "because it is being terminated": "Wait until the namespace is gone, then run the task again.",
+    "exceeded quota": "Make room in that quota, or raise it, then run the task again.",
+    "denied the request": "",
+    "denied request": "",
+}
 
 
 def message_of(error: Any) -> str:
@@ -42,8 +48,9 @@ def error_of(error: Any, on: str) -> ClusterError:
         on: The object that it names.
     """
     message = message_of(error)
-    if _ENDING in message:
-        return Rejected(message, on, "Wait until the namespace is gone, then run the task again.")
+    lift = next((lift for words, lift in _REFUSALS.items() if words in message), None)
+    if error.status == 403 and lift is not None:
+        return Rejected(message, on, lift)
     if error.status in (401, 403):
         return Forbidden(
             message, on, "Grant that permission, or use other credentials; docs/rbac.md lists what is needed."

@@ -159,6 +159,26 @@ def test_a_namespace_that_is_being_deleted_is_no_missing_permission(api: FakeApi
         cluster.create(a_secret())
 
 
+@pytest.mark.parametrize(
+    ("words", "next_step"),
+    [
+        ('admission webhook "v.kb.io" denied the request: only one CheCluster is allowed', ""),
+        ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", ""),
+        ('secrets "s" is forbidden: exceeded quota: q, requested: secrets=1, limited: secrets=3', "quota"),
+    ],
+)
+def test_what_admission_refuses_is_no_missing_permission(
+    api: FakeApi, cluster: Cluster, words: str, next_step: str
+) -> None:
+    api.fail("post", SECRETS, 403, words)
+
+    with pytest.raises(Rejected) as caught:
+        cluster.create(a_secret())
+
+    assert "permission" not in caught.value.next_step
+    assert next_step in caught.value.next_step
+
+
 def test_a_webhook_that_breaks_down_has_rejected_the_object(api: FakeApi, cluster: Cluster, clock: FakeClock) -> None:
     api.fail("post", SECRETS, 500, 'failed calling webhook "x"')
 
