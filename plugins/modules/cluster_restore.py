@@ -216,7 +216,7 @@ plan:
   description:
     - What was done, or in check mode would be. Also returned when something keeps the restore from beginning.
     - It can be handed to a later task with O(plan).
-  returned: success, and when something blocks
+  returned: success, unless there is no restore to abort; and when something blocks
   type: dict
   contains:
     backup:

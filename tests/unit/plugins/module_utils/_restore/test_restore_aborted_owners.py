@@ -55,6 +55,8 @@ def test_a_namespace_from_before_a_journal_goes_only_while_it_is_empty(
     assert (result["changed"], result["aborted"]) == ((False, "") if since else (True, "r1"))
     assert (api.at(NAMESPACE, "che") is not None) == (since or check_mode)
     assert any("the Deployment che" in words for words in result["warnings"]) == since
+    # The role speaks of the outage of whatever was aborted.
+    assert (result["outage_seconds"], result["committed"], result["safety_backup_id"]) == (0.0, False, "")
 
 
 @pytest.mark.parametrize("since", [False, True], ids=["empty", "in use"])
