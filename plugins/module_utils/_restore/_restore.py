@@ -22,7 +22,12 @@ from ansible_collections.community.che.plugins.module_utils._kube._lease import 
 from ansible_collections.community.che.plugins.module_utils._kube._wait import Deadline
 from ansible_collections.community.che.plugins.module_utils._restore._abort import abort
 from ansible_collections.community.che.plugins.module_utils._restore._begin import keep_plan
-from ansible_collections.community.che.plugins.module_utils._restore._checks import WARNED, Check, require_none_blocked
+from ansible_collections.community.che.plugins.module_utils._restore._checks import (
+    BLOCKED,
+    WARNED,
+    Check,
+    require_none_blocked,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._meant import require_meant
 from ansible_collections.community.che.plugins.module_utils._restore._own_namespace import (
     make_namespace,
@@ -83,11 +88,11 @@ def _begin(
         repository = _open(cluster, request)
         plan = make_plan(cluster, request, repository)
         run.sealed(plan.backup)
-        run.warnings += _unfinished_warnings(unfinished)
+        refusals = _unfinished(run, request, repository, unfinished)
         if request.plan is not None:
             Telling.of(repository.access.password, repository.id).require_same(request.plan, plan, request.options)
     with run.stage("check", "Validating every object without writing it"):
-        checks = check(cluster, request, plan) if plan.changes else list(plan.checks)
+        checks = [*refusals, *(check(cluster, request, plan) if plan.changes else plan.checks)]
         run.warnings += [held.sentence for held in checks if held.result == WARNED]
         if not plan.changes:
             run.say("Nothing to change")
@@ -97,7 +102,8 @@ def _begin(
         # A task that is refused leaves even this as it was.
         repository = remember_choice(cluster, request.namespace, repository, request.check_mode)
         if request.check_mode or not plan.changes:
-            return told_check(run, repository, plan, checks, request.options)
+            told = told_check(run, repository, plan, checks, request.options)
+            return {**told, "changed": told["changed"] or (not refusals and _goes_on(request, unfinished))}
         kept = keep_plan(request, repository, plan)
         if plan.makes_namespace:
             make_namespace(cluster, request.run_id, plan)
@@ -149,11 +155,22 @@ def _open(cluster: Cluster, request: RestoreRequest) -> Repository:
     return open_repository(cluster, request.namespace, request.server, request.restic_path, read_only=True)
 
 
-def _unfinished_warnings(journal: OpenJournal | None) -> list[str]:
+def _unfinished(run: Run, request: RestoreRequest, repository: Repository, journal: OpenJournal | None) -> list[Check]:
+    """What keeps the task from going on with an unfinished restore; where nothing does, a warning says that it does."""
     if journal is None:
         return []
     held = journal.content
-    return [
+    try:
+        require_same(held, request, repository)
+    except CheError as refusal:
+        return [Check("unfinished restore", BLOCKED, refusal.what, refusal.on, refusal.next_step)]
+    run.warnings.append(
         f"The restore {held.restore} of backup {held.backup[:8]} is unfinished, at: {held.phase}. Without check mode "
         "this task goes on with it; state: aborted puts back what was there before."
-    ]
+    )
+    return []
+
+
+def _goes_on(request: RestoreRequest, unfinished: OpenJournal | None) -> bool:
+    """Whether going on with an unfinished restore would change something, whatever of the cluster equals the backup."""
+    return unfinished is not None and (unfinished.content.phase != RESTORED or request.commit)

@@ -196,6 +196,24 @@ def test_to_wait_for_the_commit_a_second_time_is_no_change(
     assert changed == {CONFIG_MAP.path("che", "che-restore-journal")}
 
 
+def test_check_mode_says_what_becomes_of_an_unfinished_restore(che: FakeApi, restic: FakeRestic) -> None:
+    change(che)
+    safety = restore(che.cluster, replace(REQUEST, commit=False))["safety_backup_id"]
+    rehearsed = replace(REQUEST, run_id="r3", check_mode=True)
+
+    commits, waits = (restore(che.cluster, replace(rehearsed, commit=commit)) for commit in (True, False))
+    assert (commits["changed"], waits["changed"]) == (True, False)
+    assert all("goes on with it" in result["warnings"][0] for result in (commits, waits))
+
+    for run, refused in (("r4", replace(rehearsed, existing="keep")), ("r5", replace(rehearsed, id=safety[:8]))):
+        result = restore(che.cluster, refused)
+        (blocker,) = [each for each in result["plan"]["blockers"] if each["name"] == "unfinished restore"]
+        with pytest.raises(CheError) as caught:
+            restore(che.cluster, replace(refused, check_mode=False, run_id=run))
+        assert (blocker["message"], blocker["lift"]) == (caught.value.what, caught.value.next_step)
+        assert "goes on with it" not in str(result["warnings"])
+
+
 def test_no_backup_is_made_of_a_restore_that_stands_half_way(che: FakeApi, restic: FakeRestic) -> None:
     change(che)
     killed(che, 5)
