@@ -16,7 +16,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._client import
 from ansible_collections.community.che.plugins.module_utils._restore._checks import BLOCKED, WARNED, Check
 from ansible_collections.community.che.plugins.module_utils._restore._database_place import DatabaseQuestion
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import plan_databases
-from ansible_collections.community.che.plugins.module_utils._restore._desired import desired
+from ansible_collections.community.che.plugins.module_utils._restore._desired import Desired, desired
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._kept_secrets import without_what_stays
 from ansible_collections.community.che.plugins.module_utils._restore._leaving import leaving
@@ -66,7 +66,7 @@ def make_plan(cluster: Cluster, request: RestoreRequest, repository: Repository)
         che_cluster=name,
         installation_exists=che_cluster is not None,
         was_ready=che_cluster is not None and CheCluster(che_cluster).is_ready(),
-        left_alone=_left_alone(wanted.objects, che_cluster, live),
+        left_alone=_left_alone(wanted, che_cluster, live),
         desired=wanted,
         checks=(
             *about.checks,
@@ -110,15 +110,15 @@ def _missing(objects: Sequence[Object], live: Live) -> list[Check]:
     ]
 
 
-def _left_alone(objects: Sequence[Object], che_cluster: Object | None, live: Live) -> tuple[str, ...]:
-    """What belongs to Che, is there, and is not restored: it stays as it is."""
-    restored = {(obj["kind"], obj["metadata"]["name"]) for obj in objects}
-    mine = next((obj for obj in objects if obj["kind"] == "CheCluster"), che_cluster)
+def _left_alone(wanted: Desired, che_cluster: Object | None, live: Live) -> tuple[str, ...]:
+    """What belongs to Che, is there, and is not in the backup, be it chosen or not: it stays as it is."""
+    mine = next((obj for obj in wanted.objects if obj["kind"] == "CheCluster"), che_cluster)
     if mine is None:
         return ()
-    others = [obj for key, obj in live.items() if key not in restored and obj["kind"] in SELECTABLE_KINDS]
-    selected = select(others, CheCluster(mine)).saved
-    return tuple(sorted(f"{obj['kind']}/{obj['metadata']['name']}" for obj in selected))
+    others = [obj for obj in live.values() if obj["kind"] in SELECTABLE_KINDS]
+    selected = {f"{obj['kind']}/{obj['metadata']['name']}" for obj in select(others, CheCluster(mine)).saved}
+    saved = {f"{obj['kind']}/{obj['metadata']['name']}" for obj in wanted.objects}
+    return tuple(sorted(selected - saved - {*wanted.left_out}))
 
 
 def _not_saved(places: Sequence[DatabasePlace]) -> list[Check]:

@@ -37,7 +37,7 @@ class Plan:
             to load into.
         was_ready: Whether Che was ready when the plan was made.
         unproven: What can't be proven about the backup, each a whole sentence.
-        left_alone: Objects of Che that are there and not restored, as ``Kind/name``.
+        left_alone: Objects of Che that are there and not in the backup, as ``Kind/name``.
         desired: How what is to be there came about; None for a plan that is gone on with.
         checks: What was found while it was made.
     """

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CONFIG_MAP, DEPLOYMENT, SECRET
@@ -176,6 +177,19 @@ def test_what_blocks_is_told_all_at_once_with_the_plan(che: FakeApi, restic: Fak
     assert "data: Invalid value" in str(caught.value)
     assert caught.value.facts["plan"]["blockers"]
     assert [request for request in che.written if not is_record(request.path)] == []
+
+
+@pytest.mark.parametrize("choice", [Choice(names=("oauth",)), Choice(parts=("database",))])
+def test_what_was_not_chosen_is_not_told_to_be_missing_in_the_backup(
+    che: FakeApi, restic: FakeRestic, choice: Choice
+) -> None:
+    change(che)
+    che.add(SECRET, "later", "che", metadata={"labels": PART_OF}, data=encoded(a="b"), type="Opaque")
+
+    told = restore(che.cluster, replace(REQUEST, choice=choice, check_mode=True))["plan"]
+
+    assert told["left_alone"] == ["Secret/later"]
+    assert {"ConfigMap/custom", "Secret/openvsx-credentials"} <= set(told["left_out"])
 
 
 def test_objects_of_che_that_are_not_in_the_backup_are_named(che: FakeApi, restic: FakeRestic) -> None:
