@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cluster adds to a CheCluster by itself, told from what somebody set.
+"""What a cluster adds to an object by itself, told from what somebody set.
 
-Two add to it: the API server, with defaults of the schema and with what webhooks put in, and the operator, which writes
-down what it found out or made up. Neither was saved, and neither can be taken away: it would come back.
+Two add to a CheCluster: the API server, with defaults of the schema and with what webhooks put in, and the operator,
+which writes down what it found out or made up. Neither was saved, and neither can be taken away: it would come back.
+
+OpenShift injects the authorities that the cluster trusts into each ConfigMap that is labelled for it. Che's operator of
+v1 labels the one that its CheCluster names (``pkg/deploy/tls/certificates.go``), so that it is in backups.
 """
 
 from __future__ import annotations
@@ -15,7 +18,15 @@ from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._che._filled_in import OPERATORS_OWN, Filled, is_filled_in
 from ansible_collections.community.che.plugins.module_utils._che._generations import GENERATIONS
-from ansible_collections.community.che.plugins.module_utils._che._objects import RawObject, annotations_of, kind_of
+from ansible_collections.community.che.plugins.module_utils._che._objects import (
+    RawObject,
+    annotations_of,
+    kind_of,
+    labels_of,
+)
+
+_INJECTED = "config.openshift.io/inject-trusted-cabundle"
+_BUNDLE = "ca-bundle.crt"
 
 
 def with_additions(wanted: RawObject, live: RawObject, completed: RawObject) -> dict[str, Any]:
@@ -29,15 +40,24 @@ def with_additions(wanted: RawObject, live: RawObject, completed: RawObject) -> 
         completed: What the API server would store of the wanted one; the wanted one itself where that is not known.
 
     Returns:
-        For any kind but a CheCluster the wanted object as it is.
+        For any kind but a CheCluster and a ConfigMap the wanted object as it is.
     """
     version = wanted.get("apiVersion")
+    if kind_of(wanted) == "ConfigMap":
+        return _with_injected(wanted, live)
     if kind_of(wanted) != "CheCluster" or version not in GENERATIONS or version != live.get("apiVersion"):
         return dict(wanted)
     merge = _Merge(Filled.of(wanted, live))
     spec = merge.node(wanted.get("spec"), live.get("spec"), completed.get("spec"), "")
     merged = {**wanted, "metadata": _metadata(wanted, live)}
     return {**merged, "spec": spec} if spec is not None else merged
+
+
+def _with_injected(wanted: RawObject, live: RawObject) -> dict[str, Any]:
+    bundle = (live.get("data") or {}).get(_BUNDLE)
+    if bundle is None or not all(labels_of(obj).get(_INJECTED) == "true" for obj in (wanted, live)):
+        return dict(wanted)
+    return {**wanted, "data": {**(wanted.get("data") or {}), _BUNDLE: bundle}}
 
 
 def _metadata(wanted: RawObject, live: RawObject) -> dict[str, Any]:

@@ -257,7 +257,7 @@ def _require_previous(work: Work) -> None:
 
 
 def _is_as_before(cluster: Cluster, step: Step, current: Object | None) -> bool:
-    """Whether all that was there is there, and nothing else but what the cluster itself adds to a CheCluster.
+    """Whether all that was there is there, and nothing else but what the cluster itself adds.
 
     An operator or a CRD that was updated meanwhile adds what it did not add when the plan was made.
     """
@@ -266,9 +266,8 @@ def _is_as_before(cluster: Cluster, step: Step, current: Object | None) -> bool:
     before, now = strip(step.live), normalise(current)
     if normalise(before) == now:
         return True
-    if not step.needs_operator:
-        return False
-    return normalise(with_additions(before, current, completed(cluster, before, current))) == now
+    defaults = completed(cluster, before, current) if step.needs_operator else before
+    return normalise(with_additions(before, current, defaults)) == now
 
 
 def _is_ours(work: Work, step: Step, current: Object) -> bool:

@@ -73,14 +73,12 @@ def verify_objects(cluster: Cluster, namespace: str, steps: Iterable[Step]) -> P
 
 
 def _is_as_it_was_to_be(cluster: Cluster, step: Step, live: Object) -> bool:
-    """Whether all that was to be is there, and nothing else but what the cluster itself adds to a CheCluster."""
+    """Whether all that was to be is there, and nothing else but what the cluster itself adds."""
     expected = object_digest(live)
     if object_digest(step.saved) == expected:
         return True
-    if step.kind != "CheCluster":
-        return False
     # One that was kept had the defaults of its schema when the plan saw it, and the plan has them.
-    defaults = completed(cluster, step.saved, live) if step.writes else step.saved
+    defaults = completed(cluster, step.saved, live) if step.needs_operator and step.writes else step.saved
     return object_digest(with_additions(step.saved, live, defaults)) == expected
 
 

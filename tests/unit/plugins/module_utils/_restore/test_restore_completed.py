@@ -224,6 +224,56 @@ def test_what_somebody_else_changes_meanwhile_and_the_restore_keeps_is_a_warning
     assert restore(che.cluster, replace(REQUEST, run_id="r3", check_mode=True))["changed"] is True
 
 
+TRUST = {"config.openshift.io/inject-trusted-cabundle": "true"}
+
+
+@pytest.fixture
+def injected(api: FakeApi, restic: FakeRestic, clock: FakeClock) -> FakeApi:
+    """A cluster that puts its own bundle of authorities, another one than at the backup, into what is labelled so."""
+    made = FakeApi()
+    for cluster, bundle in ((made, "of then"), (api, "of now")):
+        install(cluster)
+        cluster.add(CONFIG_MAP, "trust", "che", metadata={"labels": PART_OF | TRUST}, data={"ca-bundle.crt": bundle})
+    restic.taken.clear()
+    make_backup(restic, made)
+
+    def inject(request: Request) -> None:
+        found = api.at(CONFIG_MAP, "trust", "che")
+        if found is not None and not request.dry and found["metadata"].get("labels", {}).keys() >= TRUST.keys():
+            found["data"] = {**(found.get("data") or {}), "ca-bundle.crt": "of now"}
+
+    for method in ("post", "put"):
+        api.follow(method, "configmaps", inject)
+    return api
+
+
+def test_a_bundle_that_the_cluster_injects_is_no_difference(injected: FakeApi) -> None:
+    result = restore(injected.cluster, REQUEST)
+
+    assert (result["changed"], actions(result)["trust"]) == (False, "keep")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_restore_ends_where_the_cluster_injects_a_bundle(injected: FakeApi, lost: bool) -> None:
+    injected.cluster.delete(CONFIG_MAP, "trust", "che")
+    if not lost:
+        injected.add(CONFIG_MAP, "trust", "che", metadata={"labels": PART_OF}, data={"ca-bundle.crt": "x", "y": "z"})
+
+    result = restore(injected.cluster, REQUEST)
+
+    assert (result["committed"], data_of(injected, "trust")) == (True, {"ca-bundle.crt": "of now"})
+
+
+def test_an_abort_ends_where_the_injected_bundle_is_another_one_since(injected: FakeApi) -> None:
+    found = injected.at(CONFIG_MAP, "trust", "che")
+    assert found is not None
+    found["data"] = {"ca-bundle.crt": "of yesterday", "added": "x"}
+    restore(injected.cluster, replace(REQUEST, commit=False))
+
+    assert restore(injected.cluster, replace(REQUEST, run_id="r3", state="aborted"))["aborted"] == "r2"
+    assert data_of(injected, "trust") == {"ca-bundle.crt": "of now", "added": "x"}
+
+
 def test_a_host_that_the_operator_of_v1_makes_up_anew_is_no_difference(
     api: FakeApi, restic: FakeRestic, clock: FakeClock
 ) -> None:
