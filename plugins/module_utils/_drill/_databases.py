@@ -180,7 +180,8 @@ class Loader:
         facts = read_facts(psql, database.name, database.user)
         if facts is None:
             what = "The server has no such database, whose owner and locale the new one is given"
-            raise CheError(what, f"database {database.name}", "Let Che create it, then drill again.")
+            lift = "Restore it, or, where its server was only just set up, let Che make it; then drill again."
+            raise CheError(what, f"database {database.name}", lift)
         return facts
 
     def _load(self, target: Target, beside: Beside, names: StagedNames, facts: DatabaseFacts) -> LoadResult:

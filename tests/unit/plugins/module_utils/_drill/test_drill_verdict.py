@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._databases import Database
+from ansible_collections.community.che.plugins.module_utils._drill import _databases
 from ansible_collections.community.che.plugins.module_utils._drill._databases import Server as LiveServer
 from ansible_collections.community.che.plugins.module_utils._drill._databases import targets
 from ansible_collections.community.che.plugins.module_utils._drill._drill import DrillFailed, drill
@@ -77,6 +78,18 @@ def test_a_database_that_is_given_other_rights_fails_the_drill(che: FakeApi, ser
         drill(che.cluster, REQUEST)
 
     assert left(che) == []
+
+
+def test_a_database_that_the_server_has_lost_is_to_be_restored_first(
+    che: FakeApi, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its operator makes a database only with its server, and would not make it again."""
+    monkeypatch.setattr(_databases, "read_facts", lambda *_arguments: None)
+
+    with pytest.raises(DrillFailed, match=r"has no such database.*Restore it") as caught:
+        drill(che.cluster, REQUEST)
+
+    assert caught.value.facts["verdict"] == "failed"
 
 
 def test_without_room_nothing_is_made(che: FakeApi, server: Server) -> None:
