@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import told_about
@@ -92,7 +93,9 @@ def _begin(
         if request.plan is not None:
             Telling.of(repository.access.password, repository.id).require_same(request.plan, plan, request.options)
     with run.stage("check", "Validating every object without writing it"):
-        checks = [*refusals, *(check(cluster, request, plan) if plan.changes else plan.checks)]
+        # What an unfinished restore is of was settled when it began.
+        asked = request if unfinished is None or refusals else replace(request, id=plan.backup)
+        checks = [*refusals, *(check(cluster, asked, plan) if plan.changes else plan.checks)]
         run.warnings += [held.sentence for held in checks if held.result == WARNED]
         if not plan.changes:
             run.say("Nothing to change")

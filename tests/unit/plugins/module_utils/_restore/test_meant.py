@@ -145,3 +145,16 @@ def test_one_that_is_meant_is_restored_here_too(of_another_cluster: FakeApi, by:
         che.cluster.delete(CHE_CLUSTER_V2, NAME, "che")
     told = restore(che.cluster, replace(asked, check_mode=True))["plan"]["blockers"]
     assert "made on another cluster" not in str(told)
+
+
+def test_whose_backup_it_is_is_not_asked_again_when_a_restore_is_gone_on_with(
+    of_another_cluster: FakeApi, databases: Databases
+) -> None:
+    che = of_another_cluster
+    che.cluster.delete(CHE_CLUSTER_V2, NAME, "che")
+    che.cluster.delete(CONFIG_MAP, "custom", "che")
+    killed(che, 5)
+    che.cluster.delete(CONFIG_MAP, "custom", "che")
+    assert che.at(CHE_CLUSTER_V2, NAME, "che") is not None
+    told = restore(che.cluster, replace(REQUEST, check_mode=True, run_id="r2"))
+    assert "made on another cluster" not in str(told["plan"]["blockers"])
