@@ -74,6 +74,8 @@ options:
         loaded instead of the present ones.
       - This is how a database on another server is restored, into one that is empty and has a name of its own. What Che
         has used until then is closed for writing where that can be done, and stays.
+      - Where the newest one was made on another cluster, as by another installation that shares the repository, it has
+        to be named by its id.
       - Only with O(to=external).
     type: str
   safety_backup:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ansible_collections.community.che.plugins.module_utils._backup._back_up import back_up
-from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
 from ansible_collections.community.che.plugins.module_utils._backup._request import BackupRequest
 from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
 from ansible_collections.community.che.plugins.module_utils._errors import CheError, Halt
@@ -20,6 +19,11 @@ from ansible_collections.community.che.plugins.module_utils._migration._back_out
     put_back,
     require_said,
     switch,
+)
+from ansible_collections.community.che.plugins.module_utils._migration._backups import (
+    chosen,
+    databases_of,
+    repository_of,
 )
 from ansible_collections.community.che.plugins.module_utils._migration._source import (
     State,
@@ -32,7 +36,6 @@ from ansible_collections.community.che.plugins.module_utils._migration._source i
     states_text,
 )
 from ansible_collections.community.che.plugins.module_utils._migration._work import Work
-from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._ready import await_che
 from ansible_collections.community.che.plugins.module_utils._run._journal import (
     COMMIT,
@@ -48,7 +51,6 @@ from ansible_collections.community.che.plugins.module_utils._run._migration_jour
     SWITCH,
 )
 from ansible_collections.community.che.plugins.module_utils._run._record import now_text, seconds_since
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 
 _SKIPPED = "Skipped, as safety_backup is false"
@@ -121,11 +123,9 @@ def _copy(work: Work) -> None:
                 _back_up(work, again=False)
         return
     with work.run.stage("safety backup", "Backing up what is there now" if work.request.safety_backup else _SKIPPED):
-        # The newest one may be another one by the time that this is gone on with.
-        whose = Whose(work.request.namespace)
-        backup = work.journal.content.backup or resolve(_repository(work).backups(), work.request.id, whose).id
-        # What can't be loaded is better known before hours are spent on a safety backup.
-        _parts(work, backup)
+        # The newest one may be another one by the time that this is gone on with; and what can't be loaded is better
+        # known before hours are spent on a safety backup.
+        backup = work.journal.content.backup or chosen(work)
         work.journal.note(backup=backup)
         if work.request.safety_backup and not work.journal.content.safety_backup:
             made = back_up(work.cluster, _request_of_copy(work, again=False))
@@ -137,7 +137,7 @@ def _back_up(work: Work, *, again: bool) -> None:
     """Back the databases up, and note what they were like."""
     before = states_before(work.sources)
     made = str(back_up(work.cluster, _request_of_copy(work, again))["id"])
-    parts = _parts(work, made)
+    parts = databases_of(work, made)
     states = {role: replace(state, figures=_figures(parts[role])) for role, state in before.items()}
     # What was written before the first mark and counted after it is not in question again.
     kept = [role for role in work.loaded if again and _is_unchanged(work, role, states)]
@@ -158,30 +158,6 @@ def _figures(part: Part) -> str:
     return figures_digest(part.database) if part.database else ""
 
 
-def _repository(work: Work) -> Repository:
-    request = work.request
-    found = open_repository(work.cluster, request.namespace, request.server, request.restic_path, read_only=True)
-    if found.id != work.journal.content.repository:
-        raise CheError(
-            f"The migration uses another repository than {found.location}",
-            f"migration {work.journal.content.migration}",
-            "Name the backup server that it was begun with.",
-        )
-    return found
-
-
-def _parts(work: Work, backup: str) -> dict[str, Part]:
-    """The databases of the backup, by their roles."""
-    parts = fetch(_repository(work), backup, Whose(work.request.namespace)).databases
-    found = {part.role: part for part in parts}
-    missing = sorted(set(work.sources) - set(found))
-    if missing:
-        other = "Choose another backup with id: cluster_backup_info lists the parts of each."
-        advice = other if work.request.id else "Run the task again."
-        raise CheError(f"It lacks the databases of {', '.join(missing)}", f"backup {backup[:8]}", advice)
-    return found
-
-
 def _stage(work: Work) -> None:
     with work.run.stage("stage", "Loading the databases into their new server while Che works on"):
         # Long before Che needs it.
@@ -193,7 +169,7 @@ def _load(work: Work) -> None:
     left = [role for role in work.sources if role not in work.loaded]
     if not left:
         return
-    repository, parts = _repository(work), _parts(work, work.journal.content.backup)
+    repository, parts = repository_of(work), databases_of(work, work.journal.content.backup)
     for role in left:
         target = work.targets[role]
         if role in work.filled:
@@ -258,7 +234,7 @@ def _verify(work: Work) -> None:
     if work.request.id:
         # What was loaded was compared when it was; since then Che writes to it.
         with work.run.stage("verify", "Looking whether the new server has kept what was loaded"):
-            for role, part in _parts(work, work.journal.content.backup).items():
+            for role, part in databases_of(work, work.journal.content.backup).items():
                 if role in work.targets and part.database:
                     work.targets[role].require_unlogged(part.database)
         return

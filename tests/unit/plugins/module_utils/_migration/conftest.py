@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
-from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _plan, _source, _work
+from ansible_collections.community.che.plugins.module_utils._migration import (
+    _backups,
+    _migrate,
+    _phases,
+    _plan,
+    _source,
+    _work,
+)
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
 from unit.fake_api import FakeApi, FakeClock, Request
 from unit.fake_restic import FakeRestic, a_repository
-from unit.plugins.module_utils._migration.moving import OLD, Databases, install, spec_of
+from unit.plugins.module_utils._migration.moving import OLD, Databases, holding, install, spec_of
 
 
 @pytest.fixture
@@ -27,10 +34,10 @@ def databases(monkeypatch: pytest.MonkeyPatch) -> Databases:
     for module in (_source, _phases):
         monkeypatch.setattr(module, "live_figures", there.count)
     monkeypatch.setattr(_phases, "back_up", there.back_up)
-    monkeypatch.setattr(_phases, "fetch", lambda *_arguments: SimpleNamespace(databases=(there.part(),)))
-    monkeypatch.setattr(_phases, "resolve", lambda *_arguments: SimpleNamespace(id=OLD))
+    monkeypatch.setattr(_backups, "fetch", lambda *_arguments: holding(there.part()))
+    monkeypatch.setattr(_backups, "resolve", lambda *_arguments: SimpleNamespace(id=OLD))
     monkeypatch.setattr(_work, "Target", there.target)
-    for module in (_migrate, _phases):
+    for module in (_migrate, _backups):
         monkeypatch.setattr(module, "open_repository", lambda *_arguments, **_options: a_repository(FakeRestic()))
     return there
 

@@ -13,14 +13,20 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._staging import StagedNames
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT
-from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _plan, _source, _target
+from ansible_collections.community.che.plugins.module_utils._migration import (
+    _backups,
+    _migrate,
+    _phases,
+    _plan,
+    _source,
+    _target,
+)
 from ansible_collections.community.che.plugins.module_utils._migration._migrate import migrate
 from ansible_collections.community.che.plugins.module_utils._migration._places import JobPsql, Place
 from ansible_collections.community.che.plugins.module_utils._migration._target import Target
@@ -32,7 +38,7 @@ from unit import killing
 from unit.che_objects import FIGURES
 from unit.fake_api import FakeApi, Request
 from unit.fake_restic import FakeRestic, a_repository
-from unit.plugins.module_utils._migration.moving import REPOSITORY, asked, install, spec_of
+from unit.plugins.module_utils._migration.moving import REPOSITORY, asked, holding, install, spec_of
 from unit.plugins.module_utils._restore.fake_postgres import Death, Postgres
 
 Object = dict[str, Any]
@@ -254,13 +260,13 @@ class World:
         self.death.wrote(f"back up {request.run_id}")
         return {"id": made}
 
-    def fetch(self, _repository: Any, backup: str, *_limits: Any) -> SimpleNamespace:
+    def fetch(self, _repository: Any, backup: str, *_limits: Any) -> Any:
         contents = self.backups[backup]
         parts = [
             Part("database", NAMES[role], REPOSITORY, backup, 1, 100, database=figures(role, content))
             for role, content in contents.items()
         ]
-        return SimpleNamespace(databases=tuple(parts))
+        return holding(*parts)
 
     # What there is.
 
@@ -308,6 +314,8 @@ def make_world(monkeypatch: pytest.MonkeyPatch, rolled: tuple[str, ...], lag: in
         _phases: {
             "live_figures": world.figures,
             "back_up": world.back_up,
+        },
+        _backups: {
             "fetch": world.fetch,
             "open_repository": lambda *_arguments, **_options: a_repository(FakeRestic()),
         },

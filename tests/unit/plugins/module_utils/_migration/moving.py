@@ -9,6 +9,7 @@ What happens in a database is proven by the integration tests on real servers; h
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,14 @@ from unit.fake_api import FakeApi, Request
 
 REPOSITORY = "f" * 64
 FIRST, AGAIN, SAFETY, OLD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
+
+
+def holding(*parts: Any, made_on: str = "") -> Any:
+    """What is fetched of a backup that holds these databases, and was made on a cluster of this id."""
+    installation = SimpleNamespace(cluster_id=made_on)
+    return SimpleNamespace(databases=parts, manifest=SimpleNamespace(installation=installation))
+
+
 PARAMS: dict[str, Any] = {
     "namespace": "che",
     "che_cluster": None,

@@ -17,7 +17,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     JOB,
     SECRET,
 )
-from ansible_collections.community.che.plugins.module_utils._migration import _phases
+from ansible_collections.community.che.plugins.module_utils._migration import _backups
 from ansible_collections.community.che.plugins.module_utils._migration._request import copy_run_id
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._run._journal import JournalTaken
@@ -77,7 +77,7 @@ def test_other_options_are_refused(che: FakeApi, databases: Databases, changes: 
 def test_another_repository_is_refused(che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     kill_in(che, "stage")
     repository = replace(a_repository(FakeRestic()), id="e" * 64)
-    monkeypatch.setattr(_phases, "open_repository", lambda *_arguments, **_options: repository)
+    monkeypatch.setattr(_backups, "open_repository", lambda *_arguments, **_options: repository)
     error = refused(che, run_id="r2")
     assert "uses another repository" in error.what
 

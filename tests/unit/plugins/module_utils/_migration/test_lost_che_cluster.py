@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from ansible_collections.community.che.plugins.module_utils._kube._kinds import 
     LEASE,
     SECRET,
 )
-from ansible_collections.community.che.plugins.module_utils._migration import _lost, _phases
+from ansible_collections.community.che.plugins.module_utils._migration import _backups, _lost
 from ansible_collections.community.che.plugins.module_utils._migration._places import JobPsql, Place
 from ansible_collections.community.che.plugins.module_utils._migration._request import copy_run_id
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
@@ -33,6 +32,7 @@ from unit.plugins.module_utils._migration.moving import (
     COUNTED,
     Databases,
     add_keycloak,
+    holding,
     journal_of,
     move,
     phase_of,
@@ -113,7 +113,7 @@ def test_each_database_is_opened_that_can_be_reached(
     add_keycloak(che)
     monkeypatch.setattr(JobPsql, "__call__", answer)
     parts = (databases.part(), replace(databases.part(), database=replace(COUNTED, role="keycloak")))
-    monkeypatch.setattr(_phases, "fetch", lambda *_arguments: SimpleNamespace(databases=parts))
+    monkeypatch.setattr(_backups, "fetch", lambda *_arguments: holding(*parts))
     move(che, commit=True)
     opened: list[str] = []
 

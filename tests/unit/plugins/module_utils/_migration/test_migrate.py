@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database._errors import ServerCrashed
 from ansible_collections.community.che.plugins.module_utils._external_database._authority import NAME as CA
-from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, CONFIG_MAP, SECRET
+from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
+    CHE_CLUSTER_V1,
+    CONFIG_MAP,
+    NAMESPACE,
+    SECRET,
+)
+from ansible_collections.community.che.plugins.module_utils._migration import _backups
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._run._journal import Journal, OpenJournal
 from ansible_collections.community.che.plugins.module_utils._run._migration_journal import OpenMigration
@@ -23,6 +29,7 @@ from unit.plugins.module_utils._migration.moving import (
     OLD,
     OTHERS,
     Databases,
+    holding,
     is_away,
     journal_of,
     move,
@@ -310,6 +317,24 @@ def test_a_backup_is_loaded_where_the_present_one_is_left(che: FakeApi, database
     assert databases.done == [*COPIED, "put in place", "look again", "commit"]
     assert (result["id"], result["safety_backup_id"], result["verified"]) == (OLD, FIRST, {})
     assert stage_names(result)[2] == "safety backup"
+
+
+@pytest.mark.parametrize(("named", "is_refused"), [("latest", True), (OLD[:8], False)])
+def test_the_newest_backup_of_another_cluster_is_not_loaded_unasked(
+    che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch, named: str, is_refused: bool
+) -> None:
+    """Clusters that share a repository may call their namespaces the same."""
+    che.add(NAMESPACE, "kube-system")
+    elsewhere = holding(databases.part(), made_on="another cluster's")
+    monkeypatch.setattr(_backups, "fetch", lambda *_arguments: elsewhere)
+    if not is_refused:
+        assert move(che, id=named)["id"] == OLD
+        return
+    error = refused(che, id=named)
+    assert "was made on another cluster" in error.what
+    assert OLD in error.next_step
+    assert (journal_of(che), is_away(che)) == (None, False)
+    assert not any(what.startswith(("back up", "load")) for what in databases.done)
 
 
 def test_a_lost_database_is_left_and_told(che: FakeApi, databases: Databases) -> None:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import CHE_CLUSTER_V1, DEPLOYMENT, SECRET
-from ansible_collections.community.che.plugins.module_utils._migration import _migrate, _phases, _plan
+from ansible_collections.community.che.plugins.module_utils._migration import _backups, _migrate, _plan
 from ansible_collections.community.che.plugins.module_utils._migration._places import JobPsql
 from ansible_collections.community.che.plugins.module_utils._migration._way_back import NAME as WAY_BACK
 from ansible_collections.community.che.plugins.module_utils._restore._psql import PodPsql
@@ -21,6 +20,7 @@ from unit.fake_restic import FakeRestic, a_repository
 from unit.plugins.module_utils._migration.moving import (
     Databases,
     add_keycloak,
+    holding,
     journal_of,
     killed,
     move,
@@ -153,7 +153,7 @@ def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """The repository holds a snapshot of the old operator."""
     restic = FakeRestic()
     restic.save({"che-cr.yaml": b""}, (), path="/tmp/che-backup-data")
-    for module in (_migrate, _phases):
+    for module in (_migrate, _backups):
         monkeypatch.setattr(module, "open_repository", lambda *_arguments, **_options: a_repository(restic))
 
 
@@ -172,7 +172,7 @@ def test_a_backup_that_holds_no_database_is_found_out_before_another_one_is_made
     che: FakeApi, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as one that was made with database: skip, which running the task again changes nothing about."""
-    monkeypatch.setattr(_phases, "fetch", lambda *_arguments: SimpleNamespace(databases=()))
+    monkeypatch.setattr(_backups, "fetch", lambda *_arguments: holding())
     error = refused(che, id="latest")
     assert "lacks the databases of che" in error.what
     assert ("Choose another backup with id" in error.next_step, "again" in error.next_step) == (True, False)
