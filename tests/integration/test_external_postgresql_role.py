@@ -501,7 +501,6 @@ def test_an_administrator_that_is_no_superuser_gives_what_it_can_and_says_so(bar
             "password authentication failed",
         ),
         ({"che_database_manage_server": False, "che_database_secret": "unknown"}, "none can be made up"),
-        ({"che_version": "7.62.0"}, "It has no database"),
     ],
 )
 def test_what_is_in_the_way_is_said_and_the_checluster_stays_as_it_is(

@@ -8,14 +8,16 @@ The tests build on each other and run in their order.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.community.che.plugins.module_utils._run._migration_journal import Migration
 from integration.che_bed import Cluster, Home, installation, new_home, wait_until
 from integration.external_postgres import ExternalPostgres, external_postgres
 from integration.rds_bed import NAME, PASSWORD, RECOVERED, Bed
@@ -269,7 +271,6 @@ def test_che_is_switched_in_check_mode_not_at_all(bed: Bed, che_bed: CheBed) -> 
     [
         ({"che_database_secret": "nobody"}, f"The Secret {NAMESPACE}/nobody is not there."),
         ({"external_rds_che_cluster": "nobody"}, f"There is no CheCluster nobody in {NAMESPACE}"),
-        ({"external_rds_che_version": "7.75.0"}, "It has no database: since 7.62"),
     ],
 )
 def test_a_switch_of_what_can_not_be_is_refused_before_the_recovery(
@@ -278,6 +279,20 @@ def test_a_switch_of_what_can_not_be_is_refused_before_the_recovery(
     recovery = bed.recovery | {"che_rds_recovered_instance": "third"}
     assert why in bed.fail(**recovery, **(che_bed.variables | named)).message
     assert "third" not in bed.server.instances()
+
+
+def test_beside_a_migration_nothing_is_recovered(bed: Bed, che_bed: CheBed) -> None:
+    journal = asdict(Migration("m1", "r", "{}", "migrated", "m1"))
+    data = {key: value if isinstance(value, str) else json.dumps(value) for key, value in journal.items()}
+    metadata = {"name": "che-migration-journal", "namespace": NAMESPACE}
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    che_bed.home.cluster.apply(held)
+    try:
+        recovery = bed.recovery | {"che_rds_recovered_instance": "third"}
+        assert f"The migration m1 of {NAMESPACE} is unfinished." in bed.fail(**recovery, **che_bed.variables).message
+        assert "third" not in bed.server.instances()
+    finally:
+        che_bed.home.cluster.delete(held)
 
 
 def test_che_goes_to_the_recovered_instance(bed: Bed, che_bed: CheBed) -> None:
