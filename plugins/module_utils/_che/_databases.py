@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ansible_collections.community.che.plugins.module_utils._che._cluster import CheCluster
 from ansible_collections.community.che.plugins.module_utils._che._errors import CredentialsError, UnusableServerError
+from ansible_collections.community.che.plugins.module_utils._che._held import Secrets
 from ansible_collections.community.che.plugins.module_utils._che._jdbc import JdbcPlace, parse_jdbc_url
 from ansible_collections.community.che.plugins.module_utils._che._objects import (
     RawObject,
@@ -41,8 +41,6 @@ _NAME = "dbche"
 _KEYCLOAK = "keycloak"
 #: The setting of Che's server that says where its database is, and how it is spoken to.
 JDBC_URL = "CHE_JDBC_URL"
-
-_NEXT_STEP = "Put back what the database's server was set up with, so that it can be dumped."
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ def database_of_role(cluster: CheCluster, role: str, secrets: Iterable[RawObject
         CredentialsError: Its Secret or a key in it is missing or unreadable.
         UnusableServerError: The CheCluster does not say where the server is, or can't be understood.
     """
-    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
+    held = Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
     find = {"che": _che_database, "keycloak": _keycloak_database}[role]
     if not external_database(cluster):
         return find(cluster, held)
@@ -241,7 +239,7 @@ def _finders(
 ) -> Iterator[Callable[[], Database]]:
     """One for each database that the operator runs; it raises where the credentials are missing."""
     running = {name_of(deployment) for deployment in deployments}
-    held = _Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
+    held = Secrets(cluster.namespace, {name_of(secret): secret for secret in secrets})
     if _CHE_DEPLOYMENT in running and not external_database(cluster):
         yield partial(_che_database, cluster, held)
         if _KEYCLOAK_DEPLOYMENT in running:
@@ -250,7 +248,7 @@ def _finders(
         yield partial(_openvsx_database, cluster, held)
 
 
-def _che_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+def _che_database(cluster: CheCluster, secrets: Secrets) -> Database:
     generation = cluster.generation
     name = cluster.setting(generation.database_name) or _NAME
     secret = database_secret_of(cluster)
@@ -278,36 +276,14 @@ def identity_secret_of(cluster: CheCluster) -> str:
     return "che-identity-postgres-secret"
 
 
-def _keycloak_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+def _keycloak_database(cluster: CheCluster, secrets: Secrets) -> Database:
     secret = identity_secret_of(cluster)
     stored = cluster.setting(cluster.generation.identity_database_password)
     password = secrets.value(secret, "password") if secret else stored
     return Database("keycloak", _KEYCLOAK, _CHE_DEPLOYMENT, _CHE_DEPLOYMENT, _PORT, secret, "keycloak", password)
 
 
-def _openvsx_database(cluster: CheCluster, secrets: _Secrets) -> Database:
+def _openvsx_database(cluster: CheCluster, secrets: Secrets) -> Database:
     secret = cluster.setting(cluster.generation.openvsx_secret) or "openvsx-credentials"
     name, user, password = (secrets.value(secret, f"database-{key}") for key in ("name", "user", "password"))
     return Database("openvsx", name, _OPENVSX_DEPLOYMENT, _OPENVSX_DEPLOYMENT, _PORT, secret, user, password)
-
-
-@dataclass(frozen=True)
-class _Secrets:
-    """The Secrets of one namespace, by name."""
-
-    namespace: str
-    by_name: Mapping[str, RawObject] = field(repr=False)
-
-    def value(self, name: str, key: str) -> str:
-        """Return the decoded text under a key of a Secret; it is never empty."""
-        on = f"Secret {self.namespace}/{name}"
-        if name not in self.by_name:
-            raise CredentialsError("The Secret with a database's credentials is missing", on, _NEXT_STEP)
-        data = self.by_name[name].get("data") or {}
-        try:
-            value = base64.b64decode(data.get(key) or "", validate=True).decode()
-        except ValueError:
-            raise CredentialsError(f"The key {key} is not text", on, _NEXT_STEP) from None
-        if not value:
-            raise CredentialsError(f"The key {key} is missing or empty", on, _NEXT_STEP)
-        return value
