@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.community.che.plugins.module_utils._backup._installation import cluster_id
-from ansible_collections.community.che.plugins.module_utils._backup._whose import is_bare
+from ansible_collections.community.che.plugins.module_utils._backup._whose import is_bare, is_elsewhere
 from ansible_collections.community.che.plugins.module_utils._drill._course import Course
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._client import Cluster
@@ -25,9 +25,8 @@ def judge_origin(cluster: Cluster, namespace: str, saved: Installation, course: 
     Raises:
         CheError: It is of another installation than the one that lives here.
     """
-    here = cluster_id(cluster)
     course.backup_namespace, course.backup_cluster_id = saved.namespace, saved.cluster_id
-    elsewhere = bool(here and saved.cluster_id and saved.cluster_id != here)
+    elsewhere = is_elsewhere(cluster, saved)
     renamed = saved.namespace != namespace
     # One that has moved from another cluster, and has another name since, may have its older backups drilled.
     if renamed and not elsewhere and not is_bare(cluster, namespace):
@@ -39,7 +38,7 @@ def judge_origin(cluster: Cluster, namespace: str, saved: Installation, course: 
     if renamed:
         _note(course, f"namespace {namespace}", f"the backup is of the namespace {saved.namespace}")
     if elsewhere:
-        _note(course, f"cluster {here}", f"the backup was made on another cluster, {saved.cluster_id}")
+        _note(course, f"cluster {cluster_id(cluster)}", f"the backup was made on another cluster, {saved.cluster_id}")
 
 
 def _note(course: Course, what: str, why: str) -> None:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.community.che.plugins.module_utils._backup._installation import cluster_id
 from ansible_collections.community.che.plugins.module_utils._backup._repository import Repository, open_repository
+from ansible_collections.community.che.plugins.module_utils._backup._whose import require_named_elsewhere
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._migration._work import Work
 from ansible_collections.community.che.plugins.module_utils._restore._fetch import fetch
 from ansible_collections.community.che.plugins.module_utils._restore._fetched import Fetched
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LATEST, Whose, resolve
+from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import Whose, resolve
 from ansible_collections.community.che.plugins.module_utils._snapshot._manifest import Part
 
 
@@ -41,14 +41,7 @@ def chosen(work: Work) -> str:
     whose = Whose(work.request.namespace)
     backup = resolve(repository_of(work).backups(), work.request.id, whose).id
     fetched = _fetched(work, backup)
-    here, there = cluster_id(work.cluster), fetched.manifest.installation.cluster_id
-    # Backups are told apart by the namespace, and clusters that share a repository may call theirs the same.
-    if work.request.id == LATEST and here and there and here != there:
-        raise CheError(
-            "The newest backup of this namespace was made on another cluster",
-            f"backup {backup[:8]}",
-            f"Name it by its id, {backup}, if it is meant; or one of this cluster's.",
-        )
+    require_named_elsewhere(work.cluster, work.request.id, fetched.manifest.installation, backup)
     _databases(work, backup, fetched)
     return backup
 

@@ -9,10 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.community.che.plugins.module_utils._backup._installation import (
-    cluster_id,
-    served_che_cluster_kind,
-)
+from ansible_collections.community.che.plugins.module_utils._backup._installation import served_che_cluster_kind
+from ansible_collections.community.che.plugins.module_utils._backup._whose import require_named_elsewhere
 from ansible_collections.community.che.plugins.module_utils._che._choice import DATABASE, KEEP
 from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
@@ -48,7 +46,6 @@ from ansible_collections.community.che.plugins.module_utils._restore._request im
 from ansible_collections.community.che.plugins.module_utils._restore._safety_backup import safety_checks
 from ansible_collections.community.che.plugins.module_utils._restore._space import room_beside
 from ansible_collections.community.che.plugins.module_utils._restore._work import Plan
-from ansible_collections.community.che.plugins.module_utils._snapshot._catalogue import LATEST
 
 _UID_RANGE = "openshift.io/sa.scc.uid-range"
 _FEW = 5
@@ -93,15 +90,14 @@ def check(cluster: Cluster, request: RestoreRequest, plan: Plan) -> list[Check]:
 
 
 def _another_clusters(asked: _Asked) -> Iterator[Check]:
-    """Backups are told apart by the namespace, and clusters that share a repository may call theirs the same."""
+    """One that is meant was named, or mapped; and where no Che is, none is replaced."""
     request, plan = asked.request, asked.plan
-    here, there = cluster_id(asked.cluster), plan.installation.cluster_id
-    if not (plan.installation_exists and here and there and here != there):
+    if not plan.installation_exists or request.mappings != Mappings():
         return
-    if request.id == LATEST and request.mappings == Mappings():
-        message = "The newest backup of this namespace was made on another cluster, and a Che is here"
-        lift = f"Name it by its id, {plan.backup}, if it is meant; or one of this cluster's."
-        yield Check("backup", BLOCKED, message, plan.backup[:8], lift)
+    try:
+        require_named_elsewhere(asked.cluster, request.id, plan.installation, plan.backup)
+    except CheError as refusal:
+        yield Check("backup", BLOCKED, refusal.what, plan.backup[:8], refusal.next_step)
 
 
 def _objects(asked: _Asked) -> Iterator[Check]:

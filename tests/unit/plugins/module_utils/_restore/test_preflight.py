@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
+from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._errors import CheError
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import (
     CHE_CLUSTER_V2,
@@ -57,7 +58,15 @@ def a_plan(steps: int = 0, databases: tuple[DatabasePlan, ...] = (), exists: boo
 
 def checked(api: FakeApi, plan: Plan, user: int | None = None) -> dict[str, Check]:
     jobs = SimpleNamespace(run_as_user=user)
-    request: Any = SimpleNamespace(namespace="che", jobs=jobs, choice=Choice(), existing="replace", safety_backup=True)
+    request: Any = SimpleNamespace(
+        namespace="che",
+        id="latest",
+        mappings=Mappings(),
+        jobs=jobs,
+        choice=Choice(),
+        existing="replace",
+        safety_backup=True,
+    )
     found = check(api.cluster, request, plan)
     # What blocks counts for more than what has passed beside it.
     return {held.name: held for held in sorted(found, key=lambda held: held.result == "blocked")}

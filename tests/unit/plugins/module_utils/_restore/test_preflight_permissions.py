@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._che._choice import Choice
+from ansible_collections.community.che.plugins.module_utils._che._mapping import Mappings
 from ansible_collections.community.che.plugins.module_utils._kube._kinds import DEPLOYMENT, NAMESPACE, STORAGE_CLASS
 from ansible_collections.community.che.plugins.module_utils._restore._database_plan import LEAVE, DatabasePlan
 from ansible_collections.community.che.plugins.module_utils._restore._preflight import check
@@ -25,6 +26,8 @@ REQUEST = cast(
     RestoreRequest,
     SimpleNamespace(
         namespace="che",
+        id="latest",
+        mappings=Mappings(),
         choice=Choice(),
         existing="replace",
         jobs=SimpleNamespace(run_as_user=None),
