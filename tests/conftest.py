@@ -5,32 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
-from pathlib import Path
 
 import pytest
 import sampling
+from tools.export_collection import cache_folder
+from tools.link_farm import link_farm
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-
-
-def link_farm() -> Path:
-    """A folder in which the checkout stands where Python looks for a collection.
-
-    A link and not a copy, so that failures and breakpoints name the file that one edits.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "community.che"
-    farm = cache / "farm" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
-    link = farm / "ansible_collections" / "community" / "che"
-    if not link.is_symlink():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(CHECKOUT)
-    return farm
-
-
-sys.path.insert(0, str(link_farm()))
+sys.path.insert(0, str(link_farm(cache_folder())))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tools.export_collection import cache_folder
+
 TOOL = Path(__file__).resolve().parents[1] / "cluster" / "cluster"
 DEFAULT_STATE = "/var/tmp/community.che/cluster"
 
@@ -44,8 +46,7 @@ class OwnCluster:
         return done
 
     def try_kubectl(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "community.che"
-        command = [str(cache / "bin" / "kubectl"), "--kubeconfig", self.kubeconfig, *arguments]
+        command = [str(cache_folder() / "bin" / "kubectl"), "--kubeconfig", self.kubeconfig, *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:

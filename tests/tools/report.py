@@ -50,8 +50,17 @@ def print_failures(results: Sequence[Result]) -> None:
     for result in results:
         # What was not run may have a report of an earlier run.
         if result.count.failed and result.seconds:
-            for name, message in failures(result.step.junit_file):
+            named = list(failures(result.step.junit_file)) if result.step.junit else []
+            for name, message in named or [("its last line", last_line(result.step.log))]:
                 print(f"FAILED {result.step.name}: {name}: {message}")
+
+
+def lines_of(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def last_line(log: Path) -> str:
+    return next((line.strip()[:120] for line in reversed(lines_of(log)) if line.strip()), "(nothing printed yet)")
 
 
 def write_soak_report(steps: Sequence[Step], path: Path) -> None:

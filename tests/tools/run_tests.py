@@ -30,7 +30,7 @@ from pathlib import Path
 
 from counts import Count, of_junit, of_one
 from environment import base_environment, cluster_environment, cluster_use, export_folder
-from report import Result, print_failures, print_table, write_soak_report
+from report import Result, last_line, lines_of, print_failures, print_table, write_soak_report
 from seed import VARIABLE, chosen_seed
 from steps import (
     AFTERWARDS,
@@ -258,14 +258,6 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def lines_of(log: Path) -> list[str]:
-    return log.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-def last_line(log: Path) -> str:
-    return next((line.strip()[:120] for line in reversed(lines_of(log)) if line.strip()), "(nothing printed yet)")
 
 
 def show_tail(log: Path) -> None:
