@@ -26,6 +26,12 @@ PLAYBOOK_SECONDS = 600
 HOSTILE = "o'wn\"er $(id) \\ %s; ü🦆.{x}\nDROP"
 HOSTILE_PASSWORD = HOSTILE.replace("\n", " ") + ":{{ 7 * 7 }}" + "x" * 1024
 
+# The names of the two Secrets unless others are given.
+SECRET, IDENTITY_SECRET = "che-database", "che-identity-database"
+SESSION = (
+    "SELECT datname, usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name = '{}';"
+)
+
 
 @dataclass(frozen=True)
 class Played:

@@ -36,6 +36,8 @@ from integration.rest_server import tool
 from integration.s3_server import ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, S3ServerProcess, make_certificates
 from integration.sftp_server import SftpServerProcess
 
+pytestmark = pytest.mark.soak_suite("the oldest restic")
+
 OLDEST, CURRENT = "restic-oldest", "restic"
 KINDS = ("rest", "awss3", "sftp")
 TURNS = ((OLDEST, CURRENT), (CURRENT, OLDEST))

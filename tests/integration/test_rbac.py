@@ -178,6 +178,7 @@ SCENARIOS = {
 }
 
 
+@pytest.mark.soak(keep=3)
 @pytest.mark.parametrize("roles", SCENARIOS, ids="+".join)
 def test_the_documented_roles_suffice(home: Home, roles: tuple[str, ...]) -> None:
     outcome = SCENARIOS[roles](home, as_account(home, roles))

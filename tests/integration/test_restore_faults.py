@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restores through trouble: an API server that refuses, loses answers and goes away, a backup server on a bad line.
+"""Restores past an API server in trouble, which refuses, loses answers and goes away.
 
 Whatever happens, what is called a success is the whole restored state, and what fails can be ended either way.
 """
@@ -10,28 +10,21 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.che_bed import Cluster, Home, Outcome, installation, new_home
+from integration.che_bed import Cluster
 from integration.faulty_api import READS, WRITES, Cut, FaultyApi, at_request, at_stream, now_and_then
+from integration.restore_faults_bed import backed_up, restored
 from integration.restore_story import SECONDS, Story
-from integration.s3_server import address_for_pods
-from integration.server_places import Place, rest
-from integration.weak_link import WeakLink
 from sampling import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak_suite("restores past faults")]
 
 NAMESPACE = "it-restore-faults"
 AWAY_SECONDS = 30
-# Of what a restore without trouble fetches: one more or less differs by the answers to its questions alone.
-SURELY_FETCHED = 0.9
 # An answer that ends well is longer, even that of a program that prints nothing.
 SHORT_STREAM = 30
 
@@ -44,82 +37,18 @@ def api() -> Iterator[FaultyApi]:
 
 
 @pytest.fixture(scope="module")
-def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("server")
+def story(che_test_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with backed_up(che_test_cluster, NAMESPACE, tmp_path_factory.mktemp("bed")) as bed:
+        yield bed.story
 
 
 @pytest.fixture(scope="module")
-def place(che_test_cluster: Cluster, server_folder: Path) -> Iterator[Place]:
-    """A backup server behind a link that can be weak."""
-    with rest(address_for_pods(che_test_cluster), server_folder) as found:
-        yield found
-
-
-@dataclass(frozen=True)
-class Backup:
-    """The backup that is restored.
-
-    Args:
-        id: Its id.
-        packs: The files that hold its content, and nothing of safety backups; the largest one, the dump's, first.
-    """
-
-    id: str
-    packs: Sequence[Path]
-
-
-@pytest.fixture(scope="module")
-def home(che_test_cluster: Cluster, place: Place) -> Iterator[Home]:
-    made = new_home(che_test_cluster, NAMESPACE, "v1", place.by_url(place.password), size_mb=4)
-    made.configure()
-    yield made
-    installation.destroy_namespace(che_test_cluster, NAMESPACE, wait=False)
-
-
-@pytest.fixture(scope="module")
-def backup(home: Home, server_folder: Path) -> Backup:
-    made = home.run("cluster_backup")["id"]
-    packs = [path for path in (server_folder / "data" / "che" / "data").rglob("*") if path.is_file()]
-    return Backup(made, sorted(packs, key=lambda path: -path.stat().st_size))
-
-
-@pytest.fixture(scope="module")
-def story(home: Home, backup: Backup, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return Story(home, tmp_path_factory.mktemp("faults"), backup.id, saved=home.proof())
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """What a restore without trouble takes.
-
-    Args:
-        fetched: The bytes that come from the backup server.
-        streams: How many programs it runs in pods.
-    """
-
-    fetched: int
-    streams: int
-
-
-@pytest.fixture(scope="module")
-def quiet(story: Story, place: Place, api: FaultyApi) -> Quiet:
-    link = place.link
-    assert link is not None
+def streams(story: Story, api: FaultyApi) -> int:
+    """How many programs a restore without trouble runs in pods."""
     story.change()
-    received, streams = link.received, api.streams
-    outcome = story.home.start("cluster_restore", host=api.url, **story.asked()).outcome(SECONDS)
-    restored(story, outcome)
-    return Quiet(link.received - received, api.streams - streams)
-
-
-def restored(story: Story, outcome: Outcome) -> None:
-    """Judge a success."""
-    assert not outcome.failed, f"{outcome.message} {outcome.result.get('stages')}"
-    differences = story.differences(story.saved)
-    assert differences == [], outcome.result.get("stages")
-    story.is_changed = False
-    left = story.leftovers()
-    assert left == [], outcome.result.get("stages")
+    before = api.streams
+    restored(story, story.home.start("cluster_restore", host=api.url, **story.asked()).outcome(SECONDS))
+    return api.streams - before
 
 
 def restored_through(story: Story, api: FaultyApi, what: str, way: str) -> str:
@@ -178,15 +107,15 @@ def test_a_restore_past_an_api_server_in_trouble(story: Story, api: FaultyApi, t
 @pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("moment", range(6))
 def test_a_restore_whose_connection_to_a_program_in_a_pod_breaks(
-    story: Story, api: FaultyApi, quiet: Quiet, moment: int
+    story: Story, api: FaultyApi, streams: int, moment: int
 ) -> None:
     """Nobody knows then whether its statements were carried out."""
     chance = random.Random(f"{SEED} stream {moment}")
-    number, length = chance.randint(1, quiet.streams), chance.randrange(SHORT_STREAM)
+    number, length = chance.randint(1, streams), chance.randrange(SHORT_STREAM)
     api.fault = at_stream(number, Cut(length))
 
     way = chance.choice(["restored", "aborted"])
-    failure = restored_through(story, api, f"stream {number} of {quiet.streams}, after {length} bytes", way)
+    failure = restored_through(story, api, f"stream {number} of {streams}, after {length} bytes", way)
 
     assert "Traceback" not in failure
 
@@ -243,100 +172,3 @@ def test_a_restore_outlives_an_api_server_that_is_away_for_a_while(
     api.fault = once_away(api, method, path)
 
     assert restored_through(story, api, f"away at {method} {path}", "aborted") == ""
-
-
-def slow(link: WeakLink, _place: int) -> None:
-    link.rate = 400_000
-
-
-def cut(link: WeakLink, place: int) -> None:
-    link.break_back_at = place
-
-
-def spoil(link: WeakLink, place: int) -> None:
-    link.spoil_at = place
-
-
-def cut_for_good(link: WeakLink, place: int) -> None:
-    link.stays_broken = True
-    link.break_back_at = place
-
-
-@dataclass(frozen=True)
-class Line:
-    """What may be wrong with a line.
-
-    Args:
-        weaken: Makes it so, from a byte on that comes from the server.
-        happened: How often it has shown.
-    """
-
-    weaken: Callable[[WeakLink, int], None]
-    happened: Callable[[WeakLink], int]
-
-
-# Under TLS a byte that was spoilt on its way is a broken connection, and is seen as one.
-LINES = {
-    "slow": Line(slow, lambda link: link.waits),
-    "cut": Line(cut, lambda link: link.breaks),
-    "spoilt": Line(spoil, lambda link: link.spoiled),
-    "lost": Line(cut_for_good, lambda link: link.breaks),
-}
-
-
-@pytest.mark.soak(keep=2)
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("name", LINES)
-def test_a_restore_over_a_bad_line_to_its_backup_server(
-    story: Story, place: Place, quiet: Quiet, name: str, seed: int
-) -> None:
-    link, line = place.link, LINES[name]
-    assert link is not None
-    chance = random.Random(f"{SEED} {name} {seed}")
-    story.change()
-    before = line.happened(link)
-    line.weaken(link, link.received + chance.randint(1, round(quiet.fetched * SURELY_FETCHED)))
-
-    outcome = story.home.start("cluster_restore", **story.asked()).outcome(SECONDS)
-    link.up()
-    link.stays_broken = False
-
-    assert line.happened(link) > before, "nothing went wrong, so that nothing was tried"
-    if outcome.failed:
-        assert name == "lost", outcome.message
-        story.end(chance.choice(["restored", "aborted"]), f"line {name}")
-        return
-    restored(story, outcome)
-
-
-@contextmanager
-def spoilt(pack: Path, place: int) -> Iterator[None]:
-    """A file of the repository with one byte of its content changed, for as long as the block lasts."""
-    sound = pack.read_bytes()
-    pack.write_bytes(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
-    try:
-        yield
-    finally:
-        pack.write_bytes(sound)
-
-
-@pytest.mark.soak(keep=1)
-@pytest.mark.parametrize("safety_backup", [True, False])
-@pytest.mark.parametrize("what", ["the dump", "everything"])
-def test_a_backup_whose_content_is_spoilt_is_not_restored(
-    story: Story, backup: Backup, what: str, safety_backup: bool
-) -> None:
-    story.change()
-    with ExitStack() as spoiling:
-        for pack in backup.packs if what == "everything" else backup.packs[:1]:
-            # In its first blob, after what that is encrypted with; or in the midst of the data.
-            spoiling.enter_context(spoilt(pack, 20 if what == "everything" else pack.stat().st_size // 2))
-        outcome = story.home.start("cluster_restore", safety_backup=safety_backup, **story.asked()).outcome(SECONDS)
-
-    assert outcome.failed
-    # A safety backup that would consist of what is spoilt too, as that is there already, reads it back: its own stage.
-    assert outcome.result["stage"] in ("plan", "stage", *(["dump"] if safety_backup else [])), outcome.message
-    assert re.search("damaged|ciphertext verification failed", outcome.message), outcome.message
-    assert outcome.result["stage"] != "stage" or "community.che.backup_verify" in outcome.message
-    assert story.differences(story.changed) == []
-    assert story.leftovers() == []

@@ -31,6 +31,8 @@ from integration.s3_server import (
     make_certificates,
 )
 
+pytestmark = pytest.mark.soak_suite("repositories in S3")
+
 HOST = "127.0.0.1"
 PASSWORD = "repository/secret 1"
 KEYS = S3Keys(ACCESS_KEY_ID, SECRET_ACCESS_KEY)

@@ -26,6 +26,8 @@ from integration.rest_server import tool
 from integration.sftp_server import SftpServerProcess, make_key
 from runner.leaks import watched_command_lines
 
+pytestmark = pytest.mark.soak_suite("repositories by SFTP")
+
 HOST = "127.0.0.1"
 PASSWORD = "repository/secret 1"
 BOUND_SECONDS = 40

@@ -28,7 +28,7 @@ PLAY = {
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.soak(keep=3)
+@pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("name", NAMES)
 def test_target(name: str, tmp_path: Path) -> None:
     password = f"s3cr3t-{secrets.token_hex(8)}"

@@ -10,11 +10,13 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 POLL_SECONDS = 0.01
+# Linux's limit of a process's arguments is below it, unless somebody raised that of the stack.
+MOST_BYTES = 4 << 20
 # In base64 a secret looks different at each of three places in what it is part of.
 ALIGNMENTS = 3
 
@@ -63,13 +65,13 @@ def watched_command_lines(secrets: Iterable[str]) -> Iterator[list[str]]:
     Polling can miss a process that lives for less than ten milliseconds, so a clean list proves it for those that
     do something.
     """
-    wanted = [spellings(secret) for secret in secrets]
+    lines = CommandLines([spellings(secret) for secret in secrets])
     found: list[str] = []
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(POLL_SECONDS):
-            found.extend(_leaking_processes(wanted, set(found)))
+            found.extend(line for line in lines.leaking() if line not in found)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -80,14 +82,33 @@ def watched_command_lines(secrets: Iterable[str]) -> Iterator[list[str]]:
         watcher.join()
 
 
-def _leaking_processes(wanted: list[set[bytes]], known: set[str]) -> Iterator[str]:
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        # A process can end between being listed and being read.
-        with suppress(OSError):
-            arguments = Path("/proc", name, "cmdline").read_bytes()
-            for number in _found(arguments, wanted):
-                line = f"process {name} ({arguments.partition(bytes(1))[0].decode(errors='replace')}): secret {number}"
-                if line not in known:
-                    yield line
+class CommandLines:
+    """The arguments of this machine's processes. Each is searched once, as it is looked at a hundred times a second."""
+
+    def __init__(self, wanted: list[set[bytes]]) -> None:
+        self._wanted = wanted
+        self._searched: dict[str, bytes] = {}
+
+    def leaking(self) -> Iterator[str]:
+        """The processes whose arguments are others than the last time, and hold a secret."""
+        now = {name: _arguments(name) for name in os.listdir("/proc") if name.isdigit()}
+        for name, arguments in now.items():
+            if arguments != self._searched.get(name):
+                for number in _found(arguments, self._wanted):
+                    program = arguments.partition(bytes(1))[0].decode(errors="replace")
+                    yield f"process {name} ({program}): secret {number}"
+        self._searched = now
+
+
+def _arguments(process: str) -> bytes:
+    """Nothing for a process that has ended since it was listed."""
+    try:
+        descriptor = os.open(f"/proc/{process}/cmdline", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, MOST_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

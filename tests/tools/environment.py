@@ -30,7 +30,8 @@ def base_environment() -> dict[str, str]:
         "NO_COLOR": "1",
         # Steps beside each other share it, also while one of them has its only installation destroyed.
         "CHE_STANDIN_KEEP_OPERATOR": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Thousands of modules are started: compiled once, but not into the checkout and its export.
+        "PYTHONPYCACHEPREFIX": str(cache_folder() / "pycache"),
         # All steps of a run draw by the same, also when somebody commits meanwhile.
         VARIABLE: str(chosen_seed()),
     }

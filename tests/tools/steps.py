@@ -82,17 +82,20 @@ ONE_SUITE = one_of(
 )
 ONE_RESTORE_SUITE = one_of(
     "one-restore-suite",
-    *("restore_faults", "restore_logins", "restore_choice", "restore_missing"),
+    *("restore_faults", "restore_bad_server", "restore_logins", "restore_choice", "restore_missing"),
     *("moving", "legacy_restore", "drill"),
 )
 ONE_DATABASE_SUITE = one_of(
     "one-database-suite",
-    *("external_postgresql_role", "migration_playbook", "external_rds", "external_recovery"),
+    *("external_postgresql_role", "external_postgresql_before_che", "migration_playbook"),
+    *("external_rds", "external_recovery"),
     *("external_drill", "rbac_databases", "migration_elsewhere"),
     minutes=30,
 )
 # The stand-in's part needs its CRDs, and no CheCluster.
 ONE_EXTERNAL_SUITE = one_of("one-external-suite", "standin_external", "external_database", "external_backup")
+# These bring their servers along.
+ONE_REPOSITORY_SUITE = one_of("one-repository-suite", "s3_repository", "sftp_repository", "oldest_restic", after="")
 ONE_NEWER_SUITE = one_of("one-newer-suite", "migration_v2", "newer_che", after="")
 
 # What relies on restic's words and exit codes, once more with the oldest restic that is accepted.
@@ -124,7 +127,7 @@ BESIDE = (
     *(
         integration(name)
         for name in (
-            *("repository", "oldest_restic", "upkeep", "recovery_kit"),
+            *("repository", "upkeep", "recovery_kit"),
             *("database_faults", "database_scripts", "database_swap", "missing_database"),
         )
     ),
@@ -133,7 +136,8 @@ BESIDE = (
     pytest("soak-sample", "tests/soak/test_random_changes.py", minutes=15, needs_cluster=True, after=_FREE),
 )
 PLAYBOOKS = (
-    *(integration(name) for name in ("own_cluster", "repository_faults", "s3_repository", "sftp_repository")),
+    *(integration(name) for name in ("own_cluster", "repository_faults")),
+    ONE_REPOSITORY_SUITE,
     # These need the programs that come with the cluster, and no CheCluster.
     *(integration(name) for name in ("legacy_snapshots", "hostile_backups", "hostile_dumps", "database_versions")),
     *(integration(name) for name in ("external_postgres_server", "server_probe", "external_check", "fence")),
@@ -174,6 +178,7 @@ def soak_steps() -> tuple[Step, ...]:
     return (
         CLUSTER_UP,
         WITH_OLDEST_RESTIC,
+        pytest("soak-unit", "--soak", "-m", "soak", "tests/unit", minutes=30),
         *(
             pytest(
                 f"soak-{file.stem.removeprefix('test_')}",

@@ -114,7 +114,7 @@ class FakeApi:
         """Put an object there, as if somebody else had."""
         metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **content.pop("metadata", {})}
         obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content}
-        return self._store(kind.path(namespace, name), obj)
+        return copy.deepcopy(self._store(kind.path(namespace, name), obj))
 
     def at(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         return self.objects.get(kind.path(namespace, name))
@@ -145,9 +145,10 @@ class FakeApi:
         for reaction in self.reactions:
             reaction(request)
         answer = self._handle(request)
+        # Before a follower changes what it is made of.
+        data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         for follower in self.followers:
             follower(request)
-        data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         return SimpleNamespace(data=data)
 
     def _handle(self, request: Request) -> Object | str:
@@ -184,14 +185,13 @@ class FakeApi:
         found = [obj for obj in found if _selected(obj, request.query)]
         start, size = int(request.query.get("continue", "0")), self.page or int(request.query["limit"])
         rest = str(start + size) if start + size < len(found) else ""
-        items = copy.deepcopy(found[start : start + size])
-        for item in items:
-            # As a real server does for its built-in kinds.
-            del item["apiVersion"], item["kind"]
+        # Without what a real server leaves out for its built-in kinds.
+        left_out = ("apiVersion", "kind")
+        items = [{key: obj[key] for key in obj if key not in left_out} for obj in found[start : start + size]]
         return {"items": items, "metadata": {"continue": rest}}
 
     def _get(self, request: Request) -> Object:
-        return copy.deepcopy(self._present(request.path))
+        return self._present(request.path)
 
     def _post(self, request: Request) -> Object:
         obj = copy.deepcopy(request.body or {})
@@ -253,7 +253,7 @@ class FakeApi:
         uid = before["metadata"]["uid"] if before else f"uid-{version}"
         obj["metadata"] = {**obj["metadata"], "resourceVersion": version, "uid": uid}
         self.objects[path] = obj
-        return copy.deepcopy(obj)
+        return obj
 
 
 def _lists_with(path: str) -> tuple[str, str]:

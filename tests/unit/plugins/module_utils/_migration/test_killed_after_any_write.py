@@ -90,6 +90,7 @@ def back(world: World, case: Case, before: Object) -> list[str]:
     return put_back(world, ROUTES[case.way], before)
 
 
+@pytest.mark.soak(keep=4)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_migration_that_is_killed_after_any_write_ends_both_ways(make: Make, case: Case) -> None:
     (world, before), wrong = make(case), []
@@ -116,6 +117,7 @@ def killed_aborts(world: World, case: Case, before: Object) -> list[tuple[str, s
     ]
 
 
+@pytest.mark.soak(keep=1)
 @pytest.mark.parametrize("case", [Case("on", BOTH, ("keycloak",)), Case("back", IDENTITY_FIRST, BOTH, 6)], ids=str)
 def test_so_does_that_of_a_migration_that_was_killed(make: Make, case: Case) -> None:
     """Right after something was done to a database, or to what uses one."""
@@ -128,6 +130,7 @@ def test_so_does_that_of_a_migration_that_was_killed(make: Make, case: Case) -> 
     assert wrong == []
 
 
+@pytest.mark.soak(keep=3)
 @pytest.mark.parametrize("end", [on, back])
 @pytest.mark.parametrize("case", [*(Case(way, BOTH) for way in ROUTES), Case("on", BOTH, (), 6)], ids=str)
 def test_an_identity_provider_that_is_away_for_a_moment_is_not_left_behind(

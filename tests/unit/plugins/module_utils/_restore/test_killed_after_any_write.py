@@ -65,6 +65,7 @@ CASES = [
 ALL_OF_ALL = [case for case in CASES if not case.options]
 
 
+@pytest.mark.soak(keep=4)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_restore_that_is_killed_after_any_write_ends_both_ways(make: Make, case: Case) -> None:
     world, wrong = make(case), []
@@ -84,6 +85,7 @@ def test_an_abort_that_is_killed_after_any_write_ends_when_it_is_run_again(make:
     assert killed_aborts(world) == []
 
 
+@pytest.mark.soak(keep=4)
 @pytest.mark.parametrize("trouble", ["lost", 409, 500], ids=str)
 @pytest.mark.parametrize("case", ALL_OF_ALL, ids=str)
 def test_a_restore_of_which_any_write_meets_trouble_does_not_fail(make: Make, case: Case, trouble: str | int) -> None:
