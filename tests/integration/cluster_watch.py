@@ -85,7 +85,9 @@ class Watch:
     def _objects(self) -> None:
         for api_version, kind in KINDS:
             for obj in self._cluster.list_all(api_version, kind, self._namespace):
-                self._keep(kind, f"{obj['metadata']['name']}@{obj['metadata']['resourceVersion']}", json.dumps(obj))
+                version = f"{obj['metadata']['name']}@{obj['metadata']['resourceVersion']}"
+                if not (self._folder / kind / version).exists():
+                    self._keep(kind, version, json.dumps(obj))
         for pod in self._cluster.list_all("v1", "Pod", self._namespace, OURS):
             for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]:
                 self._log(pod["metadata"]["name"], container["name"])

@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: Contributors to the community.che collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation tells readers to run, run: every playbook, every command, in the order of the pages."""
+"""What the documentation tells readers to run, run, in the order of the pages: every playbook and every command.
+
+Usual runs take what everybody begins with, and a sample of the rest.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,13 @@ def playbooks() -> list[tuple[str, Any]]:
 def commands() -> list[str]:
     """Every line of every shell block."""
     return [line for page in PAGES for text in blocks(page, "shell") for line in text.splitlines() if line]
+
+
+def cases(found: list[str], first: int) -> list[Any]:
+    """What is run, of which every run takes as many as come first."""
+    return [
+        pytest.param(case, id=case, marks=[pytest.mark.always] * (place < first)) for place, case in enumerate(found)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +124,8 @@ def ansible_playbook(*arguments: str, folder: Path) -> str:
     return ran.stdout
 
 
-@pytest.mark.parametrize("name", [name for name, _plays in playbooks()])
+@pytest.mark.soak(keep=3)
+@pytest.mark.parametrize("name", cases([name for name, _plays in playbooks()], first=2))
 def test_playbook(name: str, home: Home, tmp_path: Path) -> None:
     (plays,) = (plays for found, plays in playbooks() if found == name)
     play = adapted(home, plays[0]) | {"vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
@@ -130,6 +141,7 @@ def test_playbook(name: str, home: Home, tmp_path: Path) -> None:
     ansible_playbook("-e", "@vault.yml", "play.yml", folder=tmp_path)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", PAGES_OF_KINDS)
 def test_playbook_of_a_kind(kind: str, home: Home, tmp_path: Path) -> None:
     (plays,) = (yaml.safe_load(text) for text in blocks(PAGES_OF_KINDS[kind], "yaml"))
@@ -147,7 +159,10 @@ def test_playbook_of_a_kind(kind: str, home: Home, tmp_path: Path) -> None:
         ansible_playbook("-e", "@vault.yml", "play.yml", folder=tmp_path)
 
 
-@pytest.mark.parametrize("command", [line for line in commands() if line.startswith("ansible-playbook ")])
+@pytest.mark.soak(keep=3)
+@pytest.mark.parametrize(
+    "command", cases([line for line in commands() if line.startswith("ansible-playbook ")], first=1)
+)
 def test_playbook_command(command: str, home: Home, che_yml: Path) -> None:
     newest = home.backups(**home.repository)[0]["short_id"]
     _program, *arguments = command.replace("che_backup_id=5b8c2f0f", f"che_backup_id={newest}").split()

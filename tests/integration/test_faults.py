@@ -276,6 +276,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.soak(keep=4)
 @pytest.mark.parametrize(
     ("module", "wrong"),
     [
@@ -329,6 +330,7 @@ def incomplete(home: Home, backup_server: BackupServer, tmp_path_factory: pytest
     return summary.snapshot_id
 
 
+@pytest.mark.soak(keep=2)
 @pytest.mark.parametrize("wanted", ["00000000", "not-an-id", "", "incomplete"])
 def test_a_backup_that_cannot_be_restored_is_refused_and_nothing_changes(
     home: Home, request: pytest.FixtureRequest, wanted: str

@@ -223,6 +223,7 @@ def test_without_an_unfinished_restore_an_abort_says_so(project: Project, reposi
     assert "There is no unfinished restore." in messages(job)
 
 
+@pytest.mark.soak(keep=0)
 def test_a_lost_installation_comes_back(project: Project, repository: Bed, tmp_path: Path) -> None:
     before, after = tmp_path / "before.json", tmp_path / "after.json"
     standin("proof", "--namespace", repository.namespace, "--output", str(before))

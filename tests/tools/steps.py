@@ -171,7 +171,7 @@ def soak_steps() -> tuple[Step, ...]:
     """One step a file, so that a failing one does not keep the others from running."""
     soaked = sorted(
         file.relative_to(CHECKOUT)
-        for folder in ("integration", "soak")
+        for folder in ("integration", "runner", "soak")
         for file in (CHECKOUT / "tests" / folder).glob("test_*.py")
         if "pytest.mark.soak" in file.read_text(encoding="utf-8")
     )
