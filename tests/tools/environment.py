@@ -32,6 +32,8 @@ def base_environment() -> dict[str, str]:
         "CHE_STANDIN_KEEP_OPERATOR": "1",
         # Thousands of modules are started: compiled once, but not into the checkout and its export.
         "PYTHONPYCACHEPREFIX": str(cache_folder() / "pycache"),
+        # Where it is set, nothing would be kept there.
+        "PYTHONDONTWRITEBYTECODE": "",
         # All steps of a run draw by the same, also when somebody commits meanwhile.
         VARIABLE: str(chosen_seed()),
     }
