@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import pytest
 from tools.seed import chosen_seed
 
 SEED = chosen_seed()
@@ -48,6 +49,11 @@ def sampled(values: Sequence[T], of: Sequence[T] = ()) -> Sequence[T]:
         of: What a sample is taken of, where other tests see to the rest in every run.
     """
     return values if EXTENT.whole else (random.Random(SEED).choice(of or values),)
+
+
+def cases(found: Iterable[str], always: Collection[str]) -> list[Any]:
+    """The cases of a soak test by their names, of which every run takes some, beside those that are drawn."""
+    return [pytest.param(case, id=case, marks=[pytest.mark.always] if case in always else []) for case in found]
 
 
 def left_out(items: Sequence[AnItem], seed: int = SEED) -> list[AnItem]:

@@ -21,6 +21,7 @@ import yaml
 from integration.che_bed import BackupServer, Cluster, Home, installation, new_home
 from integration.s3_server import address_for_pods
 from integration.server_places import PLACES
+from sampling import cases
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -59,11 +60,9 @@ def commands() -> list[str]:
     return [line for page in PAGES for text in blocks(page, "shell") for line in text.splitlines() if line]
 
 
-def cases(found: list[str], first: int) -> list[Any]:
-    """What is run, of which every run takes as many as come first."""
-    return [
-        pytest.param(case, id=case, marks=[pytest.mark.always] * (place < first)) for place, case in enumerate(found)
-    ]
+# The first of them are what everybody begins with, and what the others need.
+PLAYBOOKS = [name for name, _plays in playbooks()]
+PLAYBOOK_COMMANDS = [line for line in commands() if line.startswith("ansible-playbook ")]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def ansible_playbook(*arguments: str, folder: Path) -> str:
 
 
 @pytest.mark.soak(keep=3)
-@pytest.mark.parametrize("name", cases([name for name, _plays in playbooks()], first=2))
+@pytest.mark.parametrize("name", cases(PLAYBOOKS, always=PLAYBOOKS[:2]))
 def test_playbook(name: str, home: Home, tmp_path: Path) -> None:
     (plays,) = (plays for found, plays in playbooks() if found == name)
     play = adapted(home, plays[0]) | {"vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
@@ -160,9 +159,7 @@ def test_playbook_of_a_kind(kind: str, home: Home, tmp_path: Path) -> None:
 
 
 @pytest.mark.soak(keep=3)
-@pytest.mark.parametrize(
-    "command", cases([line for line in commands() if line.startswith("ansible-playbook ")], first=1)
-)
+@pytest.mark.parametrize("command", cases(PLAYBOOK_COMMANDS, always=PLAYBOOK_COMMANDS[:1]))
 def test_playbook_command(command: str, home: Home, che_yml: Path) -> None:
     newest = home.backups(**home.repository)[0]["short_id"]
     _program, *arguments = command.replace("che_backup_id=5b8c2f0f", f"che_backup_id={newest}").split()

@@ -9,10 +9,9 @@ Each is refused, or does nothing: the databases and roles of the server stay as 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.community.che.plugins.module_utils._database import _staging, _swap
@@ -30,6 +29,7 @@ from ansible_collections.community.che.plugins.module_utils._snapshot._propertie
 from integration.database_bed import DIFFICULT, OWNER, DatabaseBed, database_bed
 from integration.job_process import wrapper
 from integration.postgres_server import other_postgresql
+from sampling import cases
 
 LIVE = "live"
 TABLE = "CREATE TABLE t (id int, note text); INSERT INTO t VALUES (1, 'ours'), (2, E'a \\\\ b');"
@@ -110,12 +110,8 @@ RESTRICTED = r"backslash commands are restricted|restricted mode|\\unrestrict: w
 FILTERED = r"an old psql might obey this dump, for line \d+ of the dump has a"
 
 
-def cases(found: Iterable[str], always: Collection[str]) -> list[Any]:
-    """The cases of a test; the best known ways to run a program are of every run."""
-    return [pytest.param(case, marks=[pytest.mark.always] if case in always else []) for case in found]
-
-
 @pytest.mark.soak(keep=2)
+# The best known ways to run a program are of every run.
 @pytest.mark.parametrize("name", cases(COMMANDS, always=["shell", "copy from a program"]))
 @pytest.mark.parametrize("psql", ["new", "old"])
 def test_commands_to_psql(bed: DatabaseBed, tmp_path: Path, name: str, psql: str) -> None:

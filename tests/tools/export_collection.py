@@ -28,10 +28,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "community.che"
 
 
+def checkout_key() -> str:
+    """What tells this checkout from others that the user has, so that they don't overwrite what is kept of each."""
+    return hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+
+
 def export_root() -> Path:
-    """One root a checkout, so that two checkouts of one user don't overwrite each other's export."""
-    checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
-    return cache_folder() / "export" / checkout
+    return cache_folder() / "export" / checkout_key()
 
 
 def visible_files() -> list[Path]:

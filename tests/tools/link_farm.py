@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-from tools.export_collection import CHECKOUT
+from tools.export_collection import CHECKOUT, checkout_key
 
 
 def link_farm(cache: Path) -> Path:
@@ -21,7 +20,7 @@ def link_farm(cache: Path) -> Path:
     Args:
         cache: The folder that holds what the project keeps between runs.
     """
-    farm = cache / "farm" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+    farm = cache / "farm" / checkout_key()
     link = farm / "ansible_collections" / "community" / "che"
     link.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
